@@ -1,0 +1,3 @@
+module github.com/linnetmq/linnet
+
+go 1.26
