@@ -3,15 +3,21 @@ package packets
 // Pingresp answers a PINGREQ.
 type Pingresp struct{}
 
+var _ decoder = (*Pingresp)(nil)
+
 // Type returns TypePingresp.
 func (*Pingresp) Type() Type { return TypePingresp }
 
-// Decode overwrites p with the packet in body.
+// Decode checks that flags and body are empty.
 func (p *Pingresp) Decode(flags byte, body []byte, v Version) error {
-	return ErrImplementationSpecific
+	if err := checkFlags(TypePingresp, flags, v); err != nil {
+		return err
+	}
+	r := bodyReader{rest: body, t: TypePingresp}
+	return r.end()
 }
 
-// Append implements [Packet].
+// Append implements [Packet]; it cannot fail.
 func (p *Pingresp) Append(dst []byte, v Version) ([]byte, error) {
-	return dst, ErrImplementationSpecific
+	return append(dst, byte(TypePingresp)<<4, 0), nil
 }

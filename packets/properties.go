@@ -1,5 +1,10 @@
 package packets
 
+import (
+	"slices"
+	"strings"
+)
+
 // UserProperty is one name-value pair of an application.
 type UserProperty struct{ Key, Value string }
 
@@ -75,39 +80,224 @@ type Properties struct {
 
 // Has reports whether the property was on the wire, is marked or is not zero.
 func (p *Properties) Has(id PropertyID) bool {
-	return id < 64 && p.marked&(1<<id) != 0
+	if id >= 64 {
+		return false
+	}
+	if p.marked&(1<<id) != 0 {
+		return true
+	}
+	switch propertyTable[id].kind {
+	case kindByte, kindUint16, kindUint32:
+		return p.number(id) != 0
+	case kindText:
+		return *p.textField(id) != ""
+	case kindBinary:
+		return len(*p.binaryField(id)) > 0
+	case kindVarint:
+		return len(p.SubscriptionIDs) > 0
+	case kindPair:
+		return len(p.User) > 0
+	}
+	return false
 }
 
-// Set marks the property: it is sent even if its value is zero.
+// Set marks the property: it is sent even if its value is zero. Of User
+// Properties and Subscription Identifiers there is nothing to send but what
+// their slices hold.
 func (p *Properties) Set(id PropertyID) {
-	if id < 64 {
+	if id < 64 && propertyTable[id].kind != kindNone {
 		p.marked |= 1 << id
 	}
 }
 
 // Unset removes the property: its mark and its value.
 func (p *Properties) Unset(id PropertyID) {
-	if id < 64 {
-		p.marked &^= 1 << id
+	if id >= 64 {
+		return
+	}
+	p.marked &^= 1 << id
+	switch propertyTable[id].kind {
+	case kindByte, kindUint16, kindUint32:
+		p.setNumber(id, 0)
+	case kindText:
+		*p.textField(id) = ""
+	case kindBinary:
+		*p.binaryField(id) = nil
+	case kindVarint:
+		p.SubscriptionIDs = nil
+	case kindPair:
+		p.User = nil
 	}
 }
 
 // Reset removes all properties.
 func (p *Properties) Reset() { *p = Properties{} }
 
-// Append appends the Property Length and those properties that a packet of
-// type t may carry, in the order of their identifiers. TypeWill stands for the
-// Will Properties. A value that cannot be sent gives an error and dst unchanged.
-func (p *Properties) Append(dst []byte, t Type) ([]byte, error) {
-	return dst, ErrImplementationSpecific
-}
-
-// Decode reads the Property Length and the properties of a packet of type t at
-// the start of b and returns how many bytes they took. In PUBLISH the strings
-// and byte slices are views of b, elsewhere copies. p is overwritten.
-func (p *Properties) Decode(b []byte, t Type) (n int, err error) {
-	return 0, ErrImplementationSpecific
+// resetKeep removes all properties and keeps the memory of the slices.
+func (p *Properties) resetKeep() {
+	ids, user := p.SubscriptionIDs[:0], p.User[:0]
+	*p = Properties{SubscriptionIDs: ids, User: user}
 }
 
 // Clone returns a copy that shares no memory with p.
-func (p *Properties) Clone() Properties { return *p }
+func (p *Properties) Clone() Properties {
+	c := *p
+	for _, s := range [...]*string{
+		&c.ContentType, &c.ResponseTopic, &c.AssignedClientID, &c.AuthenticationMethod,
+		&c.ResponseInformation, &c.ServerReference, &c.ReasonString,
+	} {
+		*s = strings.Clone(*s)
+	}
+	c.CorrelationData = slices.Clone(p.CorrelationData)
+	c.AuthenticationData = slices.Clone(p.AuthenticationData)
+	c.SubscriptionIDs = slices.Clone(p.SubscriptionIDs)
+	c.User = slices.Clone(p.User)
+	for i, u := range c.User {
+		c.User[i] = UserProperty{strings.Clone(u.Key), strings.Clone(u.Value)}
+	}
+	return c
+}
+
+// present returns the set of properties a packet of type t is to send.
+func (p *Properties) present(t Type) uint64 {
+	set := p.marked | p.presentInMessage()
+	if t != TypePublish {
+		set |= p.presentElsewhere()
+	}
+	return set & propertiesOf[t]
+}
+
+func (p *Properties) presentInMessage() (set uint64) {
+	if p.PayloadFormatIndicator != 0 {
+		set |= 1 << PropPayloadFormatIndicator
+	}
+	if p.MessageExpiryInterval != 0 {
+		set |= 1 << PropMessageExpiryInterval
+	}
+	if p.ContentType != "" {
+		set |= 1 << PropContentType
+	}
+	if p.ResponseTopic != "" {
+		set |= 1 << PropResponseTopic
+	}
+	if len(p.CorrelationData) > 0 {
+		set |= 1 << PropCorrelationData
+	}
+	if len(p.SubscriptionIDs) > 0 {
+		set |= 1 << PropSubscriptionID
+	}
+	if p.TopicAlias != 0 {
+		set |= 1 << PropTopicAlias
+	}
+	if len(p.User) > 0 {
+		set |= 1 << PropUser
+	}
+	return set
+}
+
+func (p *Properties) presentElsewhere() (set uint64) {
+	for id := PropSessionExpiryInterval; id <= PropSharedSubscriptionAvailable; id++ {
+		if p.Has(id) {
+			set |= 1 << id
+		}
+	}
+	return set
+}
+
+// textField returns the field of a property of kind text.
+func (p *Properties) textField(id PropertyID) *string {
+	switch id {
+	case PropContentType:
+		return &p.ContentType
+	case PropResponseTopic:
+		return &p.ResponseTopic
+	case PropAssignedClientID:
+		return &p.AssignedClientID
+	case PropAuthenticationMethod:
+		return &p.AuthenticationMethod
+	case PropResponseInformation:
+		return &p.ResponseInformation
+	case PropServerReference:
+		return &p.ServerReference
+	default:
+		return &p.ReasonString
+	}
+}
+
+// binaryField returns the field of a property of kind binary.
+func (p *Properties) binaryField(id PropertyID) *[]byte {
+	if id == PropCorrelationData {
+		return &p.CorrelationData
+	}
+	return &p.AuthenticationData
+}
+
+func (p *Properties) uint32Field(id PropertyID) *uint32 {
+	switch id {
+	case PropMessageExpiryInterval:
+		return &p.MessageExpiryInterval
+	case PropSessionExpiryInterval:
+		return &p.SessionExpiryInterval
+	case PropWillDelayInterval:
+		return &p.WillDelayInterval
+	default:
+		return &p.MaximumPacketSize
+	}
+}
+
+func (p *Properties) uint16Field(id PropertyID) *uint16 {
+	switch id {
+	case PropServerKeepAlive:
+		return &p.ServerKeepAlive
+	case PropReceiveMaximum:
+		return &p.ReceiveMaximum
+	case PropTopicAliasMaximum:
+		return &p.TopicAliasMaximum
+	default:
+		return &p.TopicAlias
+	}
+}
+
+func (p *Properties) byteField(id PropertyID) *byte {
+	switch id {
+	case PropPayloadFormatIndicator:
+		return &p.PayloadFormatIndicator
+	case PropRequestProblemInformation:
+		return &p.RequestProblemInformation
+	case PropRequestResponseInformation:
+		return &p.RequestResponseInformation
+	case PropMaximumQoS:
+		return &p.MaximumQoS
+	case PropRetainAvailable:
+		return &p.RetainAvailable
+	case PropWildcardSubscriptionAvailable:
+		return &p.WildcardSubscriptionAvailable
+	case PropSubscriptionIDAvailable:
+		return &p.SubscriptionIDAvailable
+	default:
+		return &p.SharedSubscriptionAvailable
+	}
+}
+
+// number returns the value of a property of one, two or four bytes.
+func (p *Properties) number(id PropertyID) uint32 {
+	switch propertyTable[id].kind {
+	case kindByte:
+		return uint32(*p.byteField(id))
+	case kindUint16:
+		return uint32(*p.uint16Field(id))
+	default:
+		return *p.uint32Field(id)
+	}
+}
+
+func (p *Properties) setNumber(id PropertyID, v uint32) {
+	switch propertyTable[id].kind {
+	case kindByte:
+		*p.byteField(id) = byte(v)
+	case kindUint16:
+		*p.uint16Field(id) = uint16(v)
+	default:
+		*p.uint32Field(id) = v
+	}
+}
