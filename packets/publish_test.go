@@ -15,7 +15,7 @@ func TestPublishWire(t *testing.T) {
 		{"v3.1.1 no payload", V311, "\x31\x03\x00\x01a", &Publish{Topic: "a", Retain: true}},
 		{"v3.1.1 QoS 1 again", V311, "\x3a\x06\x00\x01a\x00\x0ax", &Publish{Topic: "a", QoS: 1, Dup: true, PacketID: 10, Payload: []byte("x")}},
 		{"v3.1.1 QoS 2", V311, "\x34\x05\x00\x01a\xff\xff", &Publish{Topic: "a", QoS: 2, PacketID: 65535}},
-		{"v5 QoS 0", V5, "\x30\x05\x00\x01a\x00x", &Publish{Topic: "a", Payload: []byte("x")}},
+		{"v5 QoS 0", V5, "\x30\x05\x00\x01a\x00x", &Publish{Topic: "a", Payload: []byte("x")}}, // [MQTT-2.2.1-2]
 		{"v5 alias instead of topic", V5, "\x30\x06\x00\x00\x03\x23\x00\x01", &Publish{Properties: Properties{TopicAlias: 1}}},
 		{"v5 all properties", V5, "\x33\x52\x00\x03a/b\x00\x0a\x45" +
 			"\x01\x01" + "\x02\x00\x00\x00\x3c" + "\x03\x00\x0atext/plain" + "\x08\x00\x0banswer/here" + "\x09\x00\x03\x01\x02\x03" +
@@ -37,7 +37,7 @@ func TestPublishDecodeRefuses(t *testing.T) {
 		{"empty", V5, 0x30, "", ErrMalformedPacket},
 		{"topic length cut short", V5, 0x30, "\x00", ErrMalformedPacket},
 		{"topic cut short", V5, 0x30, "\x00\x02a", ErrMalformedPacket},
-		{"packet ID missing", V5, 0x32, "\x00\x01a", ErrMalformedPacket}, // [MQTT-2.2.1-2]
+		{"packet ID missing", V5, 0x32, "\x00\x01a", ErrMalformedPacket},
 		{"packet ID cut short", V311, 0x32, "\x00\x01a\x00", ErrMalformedPacket},
 		{"packet ID 0", V5, 0x32, "\x00\x01a\x00\x00\x00", ErrProtocolError},         // [MQTT-2.2.1-3]
 		{"packet ID 0 in v3.1.1", V311, 0x34, "\x00\x01a\x00\x00", ErrProtocolError}, // [MQTT311-2.3.1-1]

@@ -165,7 +165,7 @@ func TestReaderMaximumPacketSize(t *testing.T) {
 	}{
 		{"no limit", 0, CodeSuccess},
 		{"just fits", len(frame), CodeSuccess},
-		{"one byte too long", len(frame) - 1, ErrPacketTooLarge}, // [MQTT-3.1.2-24]
+		{"one byte too long", len(frame) - 1, ErrPacketTooLarge},
 		{"tiny", 1, ErrPacketTooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
