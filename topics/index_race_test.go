@@ -2,6 +2,7 @@ package topics
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -185,8 +186,10 @@ func TestIndexReplaceIsSeamless(t *testing.T) {
 				if !x.Put("a/b", 0, mark{0, v + 1}) {
 					t.Error("Put did not replace")
 				}
-				x.Put("a/b/"+strconv.Itoa(int(v%2)), 0, mark{}) // splits below
-				x.Delete("a/b/"+strconv.Itoa(int(v%2)), 0)
+				for _, f := range []string{"a/b/c", "a/c", "a", "b"} { // split and join around it
+					x.Put(f, 0, mark{})
+					x.Delete(f, 0)
+				}
 			}
 			close(stop)
 			readers.Wait()
@@ -249,4 +252,45 @@ func TestGenerationConcurrent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestGenerationOutdates makes one change at a time under a caching reader.
+// When the reader has looked again, it must not keep the result from before,
+// as it would if changes were counted before they are visible.
+//
+// It is not parallel: reader and writer need a processor each.
+func TestGenerationOutdates(t *testing.T) {
+	var x Index[int, int]
+	var latest atomic.Pointer[cached]
+	var looks atomic.Int64
+	var reader sync.WaitGroup
+	stop := make(chan struct{})
+	reader.Go(func() {
+		for {
+			gen := x.Generation("a/b")
+			if c := latest.Load(); c == nil || c.gen != gen {
+				latest.Store(&cached{gen, x.Match("a/b", nil)})
+			}
+			looks.Add(1)
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	filters := []string{"a/b", "+/b", "a/#"}
+	for i := range 1000 {
+		f := filters[i%len(filters)]
+		x.Put(f, 0, i)
+		for seen := looks.Load(); looks.Load() < seen+2; {
+			runtime.Gosched()
+		}
+		if c := latest.Load(); !slices.Contains(c.values, i) {
+			t.Errorf("the reader keeps %v after %d was put under %q", c.values, i, f)
+			break
+		}
+	}
+	close(stop)
+	reader.Wait()
 }

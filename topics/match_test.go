@@ -38,6 +38,8 @@ var matchCases = []struct {
 	{"plus on /finance", "+", "/finance", false},
 	{"plus first and last", "+/tennis/+", "sport/tennis/x", true},
 	{"plus then hash", "+/tennis/#", "sport/tennis", true},
+	{"hash not last is no wildcard", "#/a", "b/a", false},
+	{"hash not last takes no rest", "b/#/a", "b/c", false},
 	{"plus hash one level", "+/#", "a", true},
 	{"plus between", "a/+/c", "a//c", true},
 	{"plus keeps the rest", "a/+/c", "a/b/d", false},
