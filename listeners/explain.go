@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -16,16 +17,16 @@ func explain(address string, err error) error {
 	return fmt.Errorf("listen on %s: %w", address, cause(err))
 }
 
-// cause strips the layers that only repeat operation and address.
+// cause strips the layers of the net package that only repeat operation and address.
 func cause(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+	if op, ok := err.(*net.OpError); ok && op.Err != nil {
 		err = op.Err
 	}
-	if addr, ok := errors.AsType[*net.AddrError](err); ok {
-		return errors.New(addr.Err)
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno
+	switch layer := err.(type) {
+	case *net.AddrError:
+		return errors.New(layer.Err)
+	case *os.SyscallError:
+		return layer.Err
 	}
 	return err
 }
