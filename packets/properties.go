@@ -301,3 +301,6 @@ func (p *Properties) setNumber(id PropertyID, v uint32) {
 		*p.uint32Field(id) = v
 	}
 }
+
+// Empty reports whether a packet of type t with these properties sends none.
+func (p *Properties) Empty(t Type) bool { return p.present(t) == 0 }

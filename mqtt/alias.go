@@ -1,0 +1,62 @@
+package mqtt
+
+import "github.com/linnetmq/linnet/packets"
+
+// aliasTable holds the Topic Aliases of the sending side of one connection:
+// topics get an alias in order of their first use until the receiver's Topic
+// Alias Maximum is reached [MQTT-3.3.2-9].
+type aliasTable struct {
+	maximum uint16
+	byTopic map[string]uint16
+}
+
+// aliasFor returns the alias for a topic, and whether the receiver knows it
+// already. Zero means none.
+func (t *aliasTable) aliasFor(topic string) (alias uint16, known bool) {
+	if t.maximum == 0 {
+		return 0, false
+	}
+	if alias, ok := t.byTopic[topic]; ok {
+		return alias, true
+	}
+	if len(t.byTopic) >= int(t.maximum) {
+		return 0, false
+	}
+	if t.byTopic == nil {
+		t.byTopic = make(map[string]uint16)
+	}
+	alias = uint16(len(t.byTopic) + 1)
+	t.byTopic[topic] = alias
+	return alias, false
+}
+
+// inboundAliases are the Topic Aliases a publisher has set on its connection.
+// Only its reader touches them.
+type inboundAliases struct {
+	topics []string
+}
+
+// resolve gives the packet its Topic Name: by its alias if it has none, and it
+// remembers the alias if it has both. intern returns a string that may be kept.
+func (a *inboundAliases) resolve(p *packets.Publish, maximum uint16, intern func(string) string) error {
+	alias := p.Properties.TopicAlias
+	if alias == 0 {
+		return nil
+	}
+	if alias > maximum { // [MQTT-3.3.2-8] [MQTT-3.3.2-9]
+		return protocolErrorf(packets.ErrTopicAliasInvalid, "Topic Alias %d is greater than the maximum of %d", alias, maximum)
+	}
+	if p.Topic == "" {
+		if int(alias) > len(a.topics) || a.topics[alias-1] == "" {
+			return protocolErrorf(packets.ErrProtocolError, "Topic Alias %d was not set on this connection", alias)
+		}
+		p.Topic = a.topics[alias-1]
+		return nil
+	}
+	for int(alias) > len(a.topics) {
+		a.topics = append(a.topics, "")
+	}
+	p.Topic = intern(p.Topic)
+	a.topics[alias-1] = p.Topic
+	return nil
+}

@@ -1,0 +1,334 @@
+package mqtt
+
+import (
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// deliver takes one message for the session: it is sent now if the window and
+// the connection have room and nothing waits before it, else it is queued. The
+// caller flushes the connection, which r notes.
+func (s *session) deliver(r *router, d delivery) {
+	s.mu.Lock()
+	if s.ended {
+		s.discardUncounted(d, DropSessionEnded)
+		s.unlock()
+		return
+	}
+	c := s.online.Load()
+	if c == nil && !s.durable() && s.client == nil {
+		s.server.stats.drop(DropSessionEnded, 1)
+		s.unlock()
+		return
+	}
+	if c != nil && s.queue.len == 0 && len(s.resend) == 0 && s.hasRoom(c) {
+		s.sendLocked(c, d, r)
+		s.unlock()
+		return
+	}
+	full := s.enqueueLocked(d)
+	victim := s.client
+	s.unlock()
+	if full && victim != nil && s.server.options.Capabilities.QueuePolicy == DisconnectSlow {
+		victim.stop(protocolErrorf(packets.ErrQuotaExceeded, "the queue of this session is full"))
+	}
+}
+
+// enqueueLocked queues d and reports whether it found no room.
+func (s *session) enqueueLocked(d delivery) (full bool) {
+	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
+		if gone.msg == d.msg && !gone.queued() {
+			full = true
+			s.discardUncounted(gone, reason)
+			return
+		}
+		s.discardLocked(gone, reason)
+	})
+	if ok {
+		s.queue.at(s.queue.len - 1).sent = queuedMark
+		s.countQueued(1, d)
+	}
+	return full && !ok
+}
+
+// queuedMark in delivery.sent tells a delivery that is in the queue, and thus
+// counted, from one that is not yet.
+const queuedMark instant = -1
+
+func (d *delivery) queued() bool { return d.sent == queuedMark }
+
+// hasRoom tells whether a QoS 1 or 2 message may be sent on c now: its Receive
+// Maximum and its outbound queue allow it [MQTT-3.3.4-9].
+func (s *session) hasRoom(c *Client) bool {
+	return s.outstanding < int(c.receiveMaximum) && c.hasRoom()
+}
+
+// hasRoom tells whether the connection's outbound queue takes more. If not,
+// the connection resumes its session when it has drained.
+func (c *Client) hasRoom() bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pending < int(c.server.options.Capabilities.MaximumClientWritesPending) || o.closed {
+		return true
+	}
+	o.starved = true
+	return false
+}
+
+// pumpBudget bounds how much a pump sends before it lets others to the lock.
+const pumpBudget = 256
+
+// pump sends what waits, as far as there is room. The caller flushes.
+func (s *session) pump(c *Client) {
+	for more := true; more; {
+		s.mu.Lock()
+		more = s.online.Load() == c && s.pumpLocked(c)
+		s.unlock()
+	}
+}
+
+// pumpLocked sends what waits to c: first again what an earlier connection
+// left unacknowledged, in its order [MQTT-4.6.0-1], then the queue and the
+// retained messages for new subscriptions in turn. It returns true when its
+// budget ended before its work.
+func (s *session) pumpLocked(c *Client) (more bool) {
+	for s.resendNext(c) {
+	}
+	if len(s.resend) > 0 {
+		return false
+	}
+	for range pumpBudget {
+		if len(s.cursors) > 0 && (s.cursorTurn || s.queue.len == 0) {
+			s.cursorTurn = false
+			if !s.sendRetained(c) {
+				return false
+			}
+			continue
+		}
+		s.cursorTurn = true
+		if !s.sendQueued(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// resendNext sends the next PUBLISH, with DUP, or PUBREL of an earlier
+// connection under its packet identifier [MQTT-4.4.0-1].
+func (s *session) resendNext(c *Client) bool {
+	if len(s.resend) == 0 {
+		return false
+	}
+	d := s.window.find(s.resend[0])
+	switch {
+	case d == nil:
+	case d.state == awaitRel:
+		d.state = awaitCmp
+		s.appendAck(c, packets.TypePubrel, d.packetID)
+	case d.state == unsent:
+		if !s.hasRoom(c) {
+			return false
+		}
+		d.state = awaitAck
+		dup := d.sent != 0
+		s.outstanding++
+		if dup {
+			d.resends++
+		}
+		s.transmit(c, d, dup, nil)
+	}
+	s.resend = s.resend[1:]
+	return true
+}
+
+// sendQueued sends the oldest queued message, and reports whether it is worth
+// trying the next.
+func (s *session) sendQueued(c *Client) bool {
+	next := s.queue.peek()
+	if next == nil || !c.hasRoom() {
+		return false
+	}
+	if next.msg.expired(s.server.clock.now()) { // [MQTT-3.3.2-5]
+		s.discardLocked(s.queue.pop(), DropExpired)
+		return true
+	}
+	if next.qos > 0 && s.outstanding >= int(c.receiveMaximum) {
+		return false
+	}
+	d := s.queue.pop()
+	s.countQueued(-1, d)
+	return s.sendLocked(c, d, nil)
+}
+
+// sendLocked sends d on c. The caller has seen room for it. It returns false
+// when no packet identifier was free and d went back to the queue.
+func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
+	d.sent = 0
+	if d.qos == 0 {
+		s.transmit(c, &d, false, r)
+		return true
+	}
+	d.state = awaitAck
+	slot := s.window.add(d)
+	if slot == nil {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+		s.enqueueLocked(d)
+		return false
+	}
+	s.server.stats.inflight.Add(1)
+	s.outstanding++
+	s.transmit(c, slot, false, r)
+	return true
+}
+
+// transmit appends the PUBLISH to the connection's outbound queue. One that
+// exceeds the receiver's Maximum Packet Size is dropped as if it had been sent
+// [MQTT-3.1.2-25].
+func (s *session) transmit(c *Client, d *delivery, dup bool, r *router) {
+	set := s.server.hooks.load()
+	now := s.server.clock.now()
+	d.sent = now
+	out := d.outgoing(now)
+	out.dup = dup
+	if c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize) {
+		s.tooLarge(d)
+		return
+	}
+	if set.onQosPublish != nil && d.qos > 0 {
+		pk, resends := out.packet().Clone(), int(d.resends)
+		s.later(func() {
+			for _, f := range set.onQosPublish {
+				f(c, pk, time.Now(), resends)
+			}
+		})
+	}
+	if set.onRetainPublished != nil && d.stored {
+		s.notify(*d, set.onRetainPublished)
+	}
+	if set.wantsSent() || s.calling || len(s.after) > 0 {
+		pk := out.packet()
+		s.later(func() { _ = c.appendPacket(pk) }) // a closed queue is resent by the next connection
+		return
+	}
+	c.appendPublish(&out, r)
+}
+
+// appendAck queues a PUBREL in the order of the session's packets.
+func (s *session) appendAck(c *Client, t packets.Type, id uint16) {
+	if s.server.hooks.load().wantsSent() || s.calling || len(s.after) > 0 {
+		s.later(func() { c.appendAck(t, id, packets.CodeSuccess) })
+		return
+	}
+	c.appendAck(t, id, packets.CodeSuccess)
+}
+
+func (s *session) tooLarge(d *delivery) {
+	gone := *d
+	if d.qos > 0 {
+		s.window.remove(d)
+		s.outstanding--
+		s.server.stats.inflight.Add(-1)
+	}
+	s.discardUncounted(gone, DropTooLarge)
+}
+
+// outgoing is the PUBLISH for this delivery at a time.
+func (d *delivery) outgoing(now instant) outgoing {
+	out := outgoing{
+		topic: d.msg.Topic, payload: d.msg.Payload, properties: d.msg.properties, ids: d.ids,
+		packetID: d.packetID, qos: d.qos, retain: d.retain,
+	}
+	if d.msg.expires != 0 {
+		out.hasExpiry, out.expiry = true, secondsLeft(d.msg.expires, now) // [MQTT-3.3.2-6]
+	}
+	return out
+}
+
+func (d *delivery) packet(now instant) *packets.Publish {
+	out := d.outgoing(now)
+	return out.packet()
+}
+
+// appendPublish queues a PUBLISH, by its Topic Alias if the receiver allows
+// aliases. r, if any, notes the receiver.
+func (c *Client) appendPublish(out *outgoing, r *router) {
+	o := &c.out
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	if o.aliases.maximum > 0 {
+		topic := out.topic
+		defer func() { out.topic, out.alias = topic, 0 }()
+		alias, known := o.aliases.aliasFor(topic)
+		out.alias = alias
+		if known {
+			out.topic = ""
+		}
+	}
+	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
+	c.server.stats.sent(packets.TypePublish, len(buf)-len(o.buf))
+	o.commitLocked(buf, 1)
+	if r != nil && o.lastRouter != r {
+		o.lastRouter = r
+		r.touched = append(r.touched, c)
+	}
+	o.mu.Unlock()
+}
+
+// acknowledged handles PUBACK, PUBREC, PUBREL's answer and so on from the
+// client: it moves the delivery on and reports whether the identifier was known.
+func (s *session) acknowledged(c *Client, t packets.Type, id uint16, code packets.Code) (known bool) {
+	s.mu.Lock()
+	if s.client != c {
+		s.unlock()
+		return true // a connection that was replaced has no say any more
+	}
+	known = s.advanceLocked(c, t, id, code)
+	more := s.pumpLocked(c)
+	s.unlock()
+	if more {
+		s.pump(c)
+	}
+	return known
+}
+
+func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packets.Code) (known bool) {
+	d := s.window.find(id)
+	if d == nil {
+		return false
+	}
+	switch {
+	case t == packets.TypePuback && d.qos == 1:
+		s.completeLocked(d, code)
+	case t == packets.TypePubrec && d.qos == 2 && code.Failed() && (d.state == awaitAck || d.state == unsent):
+		s.completeLocked(d, code) // the flow is over [MQTT-4.3.3-4]
+	case t == packets.TypePubrec && d.qos == 2 && !code.Failed():
+		d.state = awaitCmp
+		s.appendAck(c, packets.TypePubrel, id)
+	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
+		s.completeLocked(d, code)
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *session) completeLocked(d *delivery, code packets.Code) {
+	gone := *d
+	s.window.remove(d)
+	s.server.stats.inflight.Add(-1)
+	if s.outstanding > 0 {
+		s.outstanding--
+	}
+	if code.Failed() {
+		gone.group = nil // refused messages are discarded [MQTT-4.8.2-6]
+		s.server.stats.refuse(code)
+		s.discardUncounted(gone, DropRefused)
+		return
+	}
+	s.notify(gone, s.server.hooks.load().onQosComplete)
+}

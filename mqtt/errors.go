@@ -1,0 +1,38 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// ErrServerClosed is returned by methods of a server that was shut down.
+var ErrServerClosed = errors.New("mqtt: server closed")
+
+// protocolErrorf makes an error with a Reason Code for the peer, and the plain
+// words that it and the operator read.
+func protocolErrorf(code packets.Code, format string, args ...any) error {
+	return &packets.Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// codeFor is the one place where an error becomes a Reason Code: its own if it
+// carries one, else 0x83.
+func codeFor(err error) packets.Code {
+	var code packets.Code
+	if errors.As(err, &code) {
+		return code
+	}
+	return packets.ErrImplementationSpecific
+}
+
+// reasonString is what a peer is told about an error: the detail of a protocol
+// error, or the words of its Reason Code. Errors of the server's own workings
+// leak nothing.
+func reasonString(err error) string {
+	var pe *packets.Error
+	if errors.As(err, &pe) && pe.Detail != "" {
+		return pe.Detail
+	}
+	return codeFor(err).Error()
+}

@@ -1,0 +1,312 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// inbound reads one connection: it cuts the bytes into control packets and
+// handles them. It belongs to the connection's goroutine.
+type inbound struct {
+	router
+	client  *Client
+	buf     []byte // what was read and not yet handled
+	maximum int    // packet size in bytes
+	handle  func(*inbound, byte, []byte, []byte) error
+
+	aliases inboundAliases
+	publish packets.Publish // reused for every PUBLISH
+	ack     packets.Puback
+	forward []byte // encoded properties of the PUBLISH in hand
+	auth    *authExchange
+}
+
+func (in *inbound) session() *session { return in.client.session.Load() }
+
+// establish serves one connection until it is over. It is called by the
+// listener on the connection's own goroutine.
+func (s *Server) establish(listener string, conn net.Conn) error {
+	defer conn.Close()
+	set := s.hooks.load()
+	for _, accept := range set.onAccept {
+		if !accept(conn) {
+			return nil
+		}
+	}
+	c := s.newClient(conn, listener)
+	if err := s.track(c); err != nil {
+		return err
+	}
+	defer s.untrack(c)
+	in := &inbound{router: router{server: s}, client: c}
+	in.maximum = int(s.options.MaximumConnectPacketSize)
+	in.handle = (*inbound).first
+	s.deadlines.set(&c.deadline, s.clock.after(s.options.ConnectTimeout))
+	err := in.run()
+	in.finish(err)
+	return nil
+}
+
+// run reads until the connection ends and returns why; nil after DISCONNECT.
+func (in *inbound) run() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			in.server.log.Error("panic while serving a client; its connection is closed",
+				"client_id", in.client.clientID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	for {
+		in.server.slowDown()
+		err := in.read()
+		if reason := in.client.endingReason(); reason != nil {
+			return reason
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// read reads once and handles every packet that is complete.
+func (in *inbound) read() error {
+	held := len(in.buf)
+	buf, err := in.client.transport.read(in.buf)
+	in.buf = buf
+	if len(buf) > held {
+		err = in.feed(len(buf) - held)
+	}
+	return err
+}
+
+// feed handles the complete packets in in.buf and keeps the rest. Every
+// receiver they touched is flushed at the end, and so is the client itself.
+func (in *inbound) feed(fresh int) error {
+	c := in.client
+	c.heard.Store(int64(in.server.clock.now()))
+	in.traffic.bytesIn += int64(fresh)
+	b := in.buf
+	used, err := in.packets(b)
+	in.flush()
+	c.flush()
+	in.server.stats.add(c.shard, &in.traffic)
+	if len(b) == used {
+		in.buf = b[:0]
+		if cap(b) != largeBuffer {
+			giveBack(b)
+			in.buf = nil
+		}
+	} else if used > 0 {
+		in.buf = b[:copy(b, b[used:])]
+	}
+	return err
+}
+
+// packets handles the complete packets at the start of b and returns how many
+// bytes they had.
+func (in *inbound) packets(b []byte) (used int, err error) {
+	for used < len(b) {
+		first, n, size, err := packets.ScanHeader(b[used:])
+		if err != nil {
+			return used, err
+		}
+		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
+			return used, err
+		}
+		if n == 0 {
+			return used, nil
+		}
+		if n+size > in.maximum {
+			return used, protocolErrorf(packets.ErrPacketTooLarge, "a packet of %d bytes; at most %d are allowed", n+size, in.maximum)
+		}
+		if used+n+size > len(b) {
+			return used, in.server.admitPartial(n + size)
+		}
+		frame := b[used : used+n+size]
+		used += n + size
+		in.traffic.in[first>>4]++
+		if err := in.handle(in, first, frame[n:], frame); err != nil {
+			return used, err
+		}
+		if in.client.isEnding() {
+			return used, nil
+		}
+	}
+	return used, nil
+}
+
+func (c *Client) isEnding() bool { return c.endingReason() != nil }
+
+// finish ends the connection: its session is detached, its Will Message sent,
+// the client told, the hooks told.
+func (in *inbound) finish(err error) {
+	c, s := in.client, in.server
+	reason := err
+	if ending := c.endingReason(); ending != nil {
+		reason = ending
+	}
+	c.setEnding(reason)
+	s.deadlines.stop(&c.deadline)
+	giveBack(in.buf)
+	in.buf = nil
+	connected := c.session.Load() != nil
+	if connected && c.version == packets.V5 && in.tellsCode(err) {
+		c.sendDisconnect(err)
+	}
+	c.logEnd(reason, connected)
+	if connected {
+		s.disconnected(c, reason)
+	}
+	in.close(reason)
+}
+
+// tellsCode tells whether an error of the reader's own is for the client to
+// know: one with a Reason Code that was not sent by stop.
+func (in *inbound) tellsCode(err error) bool {
+	var code packets.Code
+	return err != nil && errors.As(err, &code) && in.client.endingReason() == err
+}
+
+// close closes the connection so that the last packet arrives.
+func (in *inbound) close(reason error) {
+	c := in.client
+	if errors.Is(reason, io.EOF) || errors.Is(reason, net.ErrClosed) {
+		c.waitDrained(0)
+		return
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+	c.waitDrained(lingerTime)
+	if !errors.Is(reason, errDisconnected) {
+		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)
+	}
+}
+
+// logEnd tells the operator about connections that ended for a bad reason;
+// ordinary ends are for debugging.
+func (c *Client) logEnd(reason error, connected bool) {
+	var code packets.Code
+	bad := errors.As(reason, &code) && code != packets.ErrSessionTakenOver && code != packets.ErrServerShuttingDown && code != packets.ErrAdministrativeAction
+	if bad {
+		c.server.stats.refuse(code)
+	}
+	args := []any{"client_id", c.clientID, "remote", c.RemoteAddr(), "listener", c.listener, "err", reason}
+	switch {
+	case bad || (!connected && !isEnd(reason)):
+		c.server.limited.Info("connection refused or ended for its fault", args...)
+	default:
+		c.server.log.Debug("connection ended", args...)
+	}
+}
+
+// isEnd tells the ordinary end of a connection by its peer.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// connected handles every packet after the CONNECT was accepted.
+func (in *inbound) connected(first byte, body, frame []byte) error {
+	t := packets.Type(first >> 4)
+	set := in.server.hooks.load()
+	if set.onPacketRead != nil || set.onPacketProcessed != nil {
+		return in.observed(set, first, body)
+	}
+	c := in.client
+	switch t {
+	case packets.TypePublish:
+		if err := in.publish.Decode(first&15, body, c.version); err != nil {
+			return err
+		}
+		return in.published(&in.publish, frame)
+	case packets.TypePuback:
+		if err := in.ack.Decode(first&15, body, c.version); err != nil {
+			return err
+		}
+		return in.puback(in.ack.PacketID, in.ack.Code)
+	}
+	pk, err := packets.Decode(first, body, c.version)
+	if err != nil {
+		return err
+	}
+	return in.dispatch(pk)
+}
+
+// observed handles a packet that hooks want to see.
+func (in *inbound) observed(set *hookSet, first byte, body []byte) error {
+	pk, err := packets.Decode(first, body, in.client.version)
+	if err != nil {
+		return err
+	}
+	pk, err = set.readPacket(in.client, pk)
+	if errors.Is(err, ErrRejectPacket) {
+		return nil
+	}
+	if err == nil {
+		err = in.dispatch(pk)
+	}
+	for _, tell := range set.onPacketProcessed {
+		tell(in.client, pk, err)
+	}
+	return err
+}
+
+// dispatch handles one decoded packet.
+func (in *inbound) dispatch(pk packets.Packet) error {
+	switch pk := pk.(type) {
+	case *packets.Publish:
+		return in.published(pk, nil)
+	case *packets.Puback:
+		return in.puback(pk.PacketID, pk.Code)
+	case *packets.Pubrec:
+		return in.pubrec(pk)
+	case *packets.Pubrel:
+		return in.pubrel(pk)
+	case *packets.Pubcomp:
+		return in.pubcomp(pk)
+	case *packets.Subscribe:
+		return in.subscribe(pk)
+	case *packets.Unsubscribe:
+		return in.unsubscribe(pk)
+	case *packets.Pingreq:
+		return in.client.appendPacket(&packets.Pingresp{}) // [MQTT-3.12.4-1]
+	case *packets.Disconnect:
+		return in.disconnect(pk)
+	case *packets.Auth:
+		return in.reauthenticate(pk)
+	case *packets.Connect: // [MQTT-3.1.0-2]
+		return protocolErrorf(packets.ErrProtocolError, "a second CONNECT")
+	}
+	return protocolErrorf(packets.ErrProtocolError, "%s is not for servers", pk.Type())
+}
+
+// disconnect handles DISCONNECT: the Will Message is discarded unless the
+// client asks for it [MQTT-3.14.4-3].
+func (in *inbound) disconnect(pk *packets.Disconnect) error {
+	c := in.client
+	if pk.Properties.Has(packets.PropSessionExpiryInterval) {
+		wanted := pk.Properties.SessionExpiryInterval
+		if c.sessionExpiry == 0 && wanted != 0 {
+			return protocolErrorf(packets.ErrProtocolError, "a Session Expiry Interval at DISCONNECT, after 0 at CONNECT")
+		}
+		in.session().setExpiry(c, min(wanted, in.server.options.Capabilities.MaximumSessionExpiryInterval))
+	}
+	if pk.Code == packets.CodeSuccess {
+		c.will = nil
+	}
+	c.stop(errDisconnected)
+	return nil
+}
+
+func (s *session) setExpiry(c *Client, seconds uint32) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.client == c {
+		s.expiry = seconds
+	}
+}

@@ -1,0 +1,72 @@
+package mqtt
+
+import (
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// Message is an Application Message that outlives the packet which brought it:
+// it is queued, in flight or retained. It is immutable; receivers share it.
+type Message struct {
+	// Topic is the Topic Name.
+	Topic string
+	// Payload must not be changed.
+	Payload []byte
+	// QoS is the publisher's; receivers get it lowered to what was granted.
+	QoS byte
+	// Retain tells that the publisher set the RETAIN flag.
+	Retain bool
+	// Origin is the ClientID of the publisher, "" for the server itself.
+	Origin string
+
+	// properties are the encoded v5 properties forwarded unchanged, without
+	// their length and without expiry, alias and subscription identifiers.
+	properties []byte
+	// expires is when the message ends, on the server's clock; 0: never.
+	expires instant
+}
+
+// size is what the message is counted as in queue limits, in bytes.
+func (m *Message) size() int64 {
+	return int64(len(m.Topic) + len(m.Payload) + len(m.properties) + messageOverhead)
+}
+
+// messageOverhead is the fixed cost of a queued message in bytes.
+const messageOverhead = 128
+
+func (m *Message) expired(now instant) bool { return m.expires != 0 && now >= m.expires }
+
+// Properties decodes the message's v5 properties; ok is false if it has none.
+func (m *Message) Properties() (p packets.Properties, ok bool) {
+	if len(m.properties) == 0 {
+		return p, false
+	}
+	return decodeForwarded(m.properties), true
+}
+
+// instant is a time on the server's monotonic clock: nanoseconds since the
+// server was made. Wall clock jumps do not touch it.
+type instant int64
+
+// clock tells the server's time.
+type clock struct{ start time.Time }
+
+func newClock() clock { return clock{start: time.Now().Add(-time.Nanosecond)} }
+
+// now is always positive, so that zero can mean "no time".
+func (c clock) now() instant { return instant(time.Since(c.start)) }
+
+// after is the instant d from now; a duration beyond the clock's range is "never" (0).
+func (c clock) after(d time.Duration) instant { return c.now() + instant(d) }
+
+// wall converts an instant into wall clock time.
+func (c clock) wall(t instant) time.Time { return time.Now().Add(time.Duration(t - c.now())) }
+
+// secondsLeft is the remaining time in whole seconds, rounded up, at least 0.
+func secondsLeft(expires, now instant) uint32 {
+	if expires <= now {
+		return 0
+	}
+	return uint32((time.Duration(expires-now) + time.Second - 1) / time.Second)
+}

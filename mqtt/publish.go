@@ -1,0 +1,292 @@
+package mqtt
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// published handles a PUBLISH from the client: the steps of its way in order.
+// frame is the packet as it was read, nil if it was not read from the wire.
+func (in *inbound) published(p *packets.Publish, frame []byte) error {
+	c, s := in.client, in.server
+	if p.Properties.TopicAlias != 0 {
+		if err := in.aliases.resolve(p, s.options.Capabilities.TopicAliasMaximum, in.intern); err != nil {
+			return err
+		}
+		frame = nil
+	}
+	if err := in.acceptable(p); err != nil {
+		return err
+	}
+	if p.QoS == 2 {
+		if again, err := in.receive(p); again || err != nil {
+			return err
+		}
+	}
+	rt := in.lookup(p.Topic)
+	p.Topic = rt.topic
+	receivers, err := in.distribute(rt, p, frame)
+	if err != nil {
+		return in.refuse(p, err)
+	}
+	switch p.QoS {
+	case 1:
+		c.appendAck(packets.TypePuback, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.2-4]
+	case 2:
+		c.appendAck(packets.TypePubrec, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.3-8]
+	}
+	return nil
+}
+
+func (in *inbound) intern(topic string) string { return in.lookup(topic).topic }
+
+// publishCode is the Reason Code of an accepted PUBLISH.
+func (c *Client) publishCode(receivers int) packets.Code {
+	if receivers == 0 {
+		return packets.CodeNoMatchingSubscribers
+	}
+	return packets.CodeSuccess
+}
+
+// acceptable finds what the server told the client not to send.
+func (in *inbound) acceptable(p *packets.Publish) error {
+	capabilities := &in.server.options.Capabilities
+	if p.QoS > capabilities.maximumQoS() && !in.client.inline { // [MQTT-3.2.2-11]
+		return protocolErrorf(packets.ErrQoSNotSupported, "QoS %d; the maximum is %d", p.QoS, capabilities.maximumQoS())
+	}
+	if p.Retain && capabilities.RetainAvailable == Unavailable { // [MQTT-3.2.2-14]
+		return protocolErrorf(packets.ErrRetainNotSupported, "retained messages are switched off here")
+	}
+	if len(p.Properties.SubscriptionIDs) > 0 { // [MQTT-3.3.4-6]
+		return protocolErrorf(packets.ErrProtocolError, "a Subscription Identifier in a PUBLISH to the server")
+	}
+	return nil
+}
+
+// receive notes the packet identifier of a QoS 2 PUBLISH; again tells that it
+// was noted before, so that the message is not delivered a second time
+// [MQTT-4.3.3-10].
+func (in *inbound) receive(p *packets.Publish) (again bool, err error) {
+	sess := in.session()
+	if sess == nil {
+		return false, nil // an inline client has no flow
+	}
+	sess.mu.Lock()
+	_, again = sess.received[p.PacketID]
+	full := !again && in.client.version == packets.V5 && len(sess.received) >= int(in.server.options.Capabilities.ReceiveMaximum)
+	if !again && !full {
+		if sess.received == nil {
+			sess.received = make(map[uint16]struct{})
+		}
+		sess.received[p.PacketID] = struct{}{}
+	}
+	sess.unlock()
+	if full { // [MQTT-3.3.4-7]
+		return false, protocolErrorf(packets.ErrReceiveMaximumExceeded, "more than %d unfinished QoS 2 messages", in.server.options.Capabilities.ReceiveMaximum)
+	}
+	if again {
+		in.client.appendAck(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
+	}
+	return again, nil
+}
+
+// released forgets the packet identifier and reports whether it was noted.
+func (s *session) released(id uint16) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	_, known := s.received[id]
+	delete(s.received, id)
+	return known
+}
+
+// distribute asks for permission, lets hooks change the message, keeps it if
+// it is to be retained and sends it to its receivers.
+func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (receivers int, err error) {
+	s := in.server
+	set := s.hooks.load()
+	if err := in.authorize(set, p.Topic); err != nil {
+		return 0, err
+	}
+	if set.onPublish != nil {
+		if p, err = set.publish(in.client, p); err != nil {
+			return 0, err
+		}
+		if frame = nil; p.Topic != rt.topic {
+			rt = in.lookup(p.Topic)
+			p.Topic = rt.topic
+		}
+	}
+	pub := publication{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, originID: in.client.clientID}
+	if err := in.describe(&pub, p, frame); err != nil {
+		return 0, err
+	}
+	if set.onSelectSubscribers != nil {
+		rt = in.selectSubscribers(set, rt, &pub, p)
+	}
+	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && rt.anyFull() {
+		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
+	}
+	if p.Retain {
+		in.retain(set, &pub, p)
+	}
+	receivers = in.route(rt, &pub)
+	for _, tell := range set.onPublished {
+		tell(in.client, p)
+	}
+	return receivers, nil
+}
+
+// authorize refuses what the client may not publish to.
+func (in *inbound) authorize(set *hookSet, topic string) error {
+	c := in.client
+	if c.inline {
+		return nil
+	}
+	if strings.HasPrefix(topic, "$SYS/") || strings.HasPrefix(topic, "$share/") || topic == "$SYS" || topic == "$share" {
+		return protocolErrorf(packets.ErrNotAuthorized, "topics under %s are the server's own", topic[:strings.IndexByte(topic+"/", '/')])
+	}
+	if !set.allowed(c, topic, true) {
+		return protocolErrorf(packets.ErrNotAuthorized, "not authorized to publish to this topic")
+	}
+	return nil
+}
+
+// describe fills in what the packet's properties and encoding mean for the
+// receivers.
+func (in *inbound) describe(pub *publication, p *packets.Publish, frame []byte) error {
+	maximum := in.server.options.Capabilities.MaximumMessageExpiryInterval
+	if in.client.version != packets.V5 || p.Properties.Empty(packets.TypePublish) {
+		if maximum > 0 {
+			pub.expires = in.server.clock.after(time.Duration(maximum) * time.Second)
+		} else if p.QoS == 0 && !p.Retain && !p.Dup && frame != nil {
+			pub.frame, pub.frameOf = frame, in.client.frameVersion
+		}
+		return nil
+	}
+	if p.Properties.Has(packets.PropMessageExpiryInterval) {
+		seconds := int64(p.Properties.MessageExpiryInterval)
+		if maximum > 0 {
+			seconds = min(seconds, maximum)
+		}
+		pub.expires = in.server.clock.after(time.Duration(seconds) * time.Second)
+	} else if maximum > 0 {
+		pub.expires = in.server.clock.after(time.Duration(maximum) * time.Second)
+	}
+	forward, err := appendForwarded(in.forward[:0], p.Properties, packets.TypePublish)
+	in.forward = forward
+	pub.properties = forward
+	return err
+}
+
+// retain keeps the message as its topic's retained message.
+func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
+	r := in.server.retained.set(pub.keep())
+	for _, tell := range set.onRetainMessage {
+		tell(in.client, p, r)
+	}
+}
+
+// anyFull tells whether a receiver's queue has no room for a QoS 1 message.
+func (rt *route) anyFull() bool {
+	for i := range rt.targets {
+		if t := &rt.targets[i]; t.session != nil && t.qos > 0 && t.session.full() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) full() bool {
+	s.mu.Lock()
+	defer s.unlock()
+	limits := s.limits()
+	return s.queue.len-s.queue.qos0 >= limits.messages || s.queue.bytes >= limits.bytes
+}
+
+// refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason
+// Code; a v3 publisher an ordinary acknowledgement [MQTT-3.3.5-2], except that
+// it is disconnected when its message found no room.
+func (in *inbound) refuse(p *packets.Publish, err error) error {
+	c := in.client
+	code := codeFor(err)
+	quiet := errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket)
+	if quiet {
+		in.server.stats.drop(DropByHook, 1)
+		code, err = packets.CodeSuccess, packets.CodeSuccess
+	} else {
+		in.server.stats.drop(DropNotAuthorized, 1)
+		in.server.stats.refuse(code)
+		in.server.limited.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
+	}
+	if c.version != packets.V5 {
+		if code == packets.ErrQuotaExceeded && p.QoS > 0 {
+			return err
+		}
+		code, err = packets.CodeSuccess, packets.CodeSuccess
+	}
+	if p.QoS == 0 {
+		return nil
+	}
+	t := packets.TypePuback
+	if p.QoS == 2 {
+		t = packets.TypePubrec
+		if sess := in.session(); sess != nil && code.Failed() {
+			sess.released(p.PacketID)
+		}
+	}
+	if code.Failed() {
+		c.refuseAck(t, p.PacketID, err)
+		return nil
+	}
+	c.appendAck(t, p.PacketID, code)
+	return nil
+}
+
+// puback handles PUBACK: the flow of a QoS 1 message to the client is complete.
+func (in *inbound) puback(id uint16, code packets.Code) error {
+	in.session().acknowledged(in.client, packets.TypePuback, id, code)
+	return nil
+}
+
+// pubrec handles PUBREC of a QoS 2 message to the client [MQTT-4.3.3-4].
+func (in *inbound) pubrec(pk *packets.Pubrec) error {
+	known := in.session().acknowledged(in.client, packets.TypePubrec, pk.PacketID, pk.Code)
+	if !known && !pk.Code.Failed() {
+		in.client.appendAck(packets.TypePubrel, pk.PacketID, packets.ErrPacketIDNotFound)
+	}
+	return nil
+}
+
+// pubrel handles PUBREL: the client will not send this message again
+// [MQTT-4.3.3-11].
+func (in *inbound) pubrel(pk *packets.Pubrel) error {
+	code := packets.CodeSuccess
+	if sess := in.session(); sess != nil && !sess.released(pk.PacketID) {
+		code = packets.ErrPacketIDNotFound
+	}
+	in.client.appendAck(packets.TypePubcomp, pk.PacketID, code)
+	return nil
+}
+
+// pubcomp handles PUBCOMP: the flow of a QoS 2 message to the client is complete.
+func (in *inbound) pubcomp(pk *packets.Pubcomp) error {
+	in.session().acknowledged(in.client, packets.TypePubcomp, pk.PacketID, pk.Code)
+	return nil
+}
+
+// publishFor publishes on behalf of a client from another goroutine than its
+// own: Will Messages, injected packets, publishing from Go.
+func (s *Server) publishFor(c *Client, p *packets.Publish) error {
+	in := &inbound{router: router{server: s, self: c.session.Load()}, client: c}
+	defer in.flush()
+	if err := in.acceptable(p); err != nil {
+		return err
+	}
+	rt := in.lookup(p.Topic)
+	p.Topic = rt.topic
+	_, err := in.distribute(rt, p, nil)
+	return err
+}

@@ -1,0 +1,180 @@
+package mqtt
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/linnetmq/linnet/topics"
+)
+
+// retained holds the retained message of each topic [MQTT-3.3.1-5].
+type retained struct {
+	server *Server
+	mu     sync.RWMutex
+	tree   topicTree
+	seq    uint64
+}
+
+// retainedMessage is one topic's retained message, at a place in time: seq
+// tells a cursor whether it was there when the subscription was made.
+type retainedMessage struct {
+	message  *Message
+	seq      uint64
+	deadline *deadline // nil if it does not expire
+	server   *Server
+}
+
+// set stores m as the retained message of its topic, or clears it if the
+// payload is empty [MQTT-3.3.1-6] [MQTT-3.3.1-7]. The result is that of the
+// OnRetainMessage event: 1 stored, -1 cleared, 0 nothing to clear.
+func (x *retained) set(m *Message) int64 {
+	if len(m.Payload) == 0 {
+		return x.clear(m.Topic)
+	}
+	entry := &retainedMessage{message: m, server: x.server}
+	x.mu.Lock()
+	x.seq++
+	entry.seq = x.seq
+	old := x.tree.put(entry)
+	x.mu.Unlock()
+	old.forget()
+	if m.expires != 0 {
+		entry.deadline = &deadline{owner: entry}
+		x.server.deadlines.set(entry.deadline, m.expires)
+	}
+	return 1
+}
+
+func (x *retained) clear(topic string) int64 {
+	x.mu.Lock()
+	old := x.tree.delete(topic)
+	x.mu.Unlock()
+	if old == nil {
+		return 0
+	}
+	old.forget()
+	return -1
+}
+
+func (e *retainedMessage) forget() {
+	if e != nil && e.deadline != nil {
+		e.server.deadlines.stop(e.deadline)
+	}
+}
+
+// expire removes the message if it is still its topic's.
+func (e *retainedMessage) expire(instant) {
+	x := &e.server.retained
+	topic := e.message.Topic
+	x.mu.Lock()
+	gone := x.tree.get(topic) == e
+	if gone {
+		x.tree.delete(topic)
+	}
+	x.mu.Unlock()
+	if gone {
+		for _, tell := range e.server.hooks.load().onRetainedExpired {
+			tell(topic)
+		}
+	}
+}
+
+func (x *retained) count() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.tree.len
+}
+
+// get returns a topic's retained message, nil if it has none.
+func (x *retained) get(topic string) *Message {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.tree.get(topic); e != nil {
+		return e.message
+	}
+	return nil
+}
+
+// each calls f for the retained messages that match a filter, in order, until f
+// returns false. No lock is held during a call.
+func (x *retained) each(filter string, f func(*Message) bool) {
+	cur := x.cursor(nil, filter)
+	for {
+		m, done := cur.next(x, x.server.clock.now())
+		if done || (m != nil && !f(m)) {
+			return
+		}
+	}
+}
+
+// retainedCursor walks the retained messages that match a new subscription as
+// fast as its session can take them: a million of them cost the memory of one.
+type retainedCursor struct {
+	sub    *subscription
+	filter string
+	prefix string // what every match begins with
+	last   string // the topic seen last
+	begun  bool
+	newest uint64 // messages stored later were delivered as they came
+}
+
+func (x *retained) cursor(sub *subscription, filter string) *retainedCursor {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	cur := &retainedCursor{sub: sub, filter: filter, prefix: filter, newest: x.seq}
+	if i := strings.IndexAny(filter, "+#"); i >= 0 {
+		cur.prefix = filter[:i]
+	}
+	return cur
+}
+
+// scanBudget bounds the messages looked at while the lock is held.
+const scanBudget = 512
+
+// next returns the next match; nil if it must be called again to look further,
+// or, with done, if there is none.
+func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	parent := strings.TrimSuffix(cur.prefix, "/") // "a/#" matches "a" as well
+	for range scanBudget {
+		from := cur.last
+		if !cur.begun {
+			from = parent
+		}
+		e := x.tree.seek(from, cur.begun)
+		cur.begun = true
+		if e == nil {
+			return nil, true
+		}
+		topic := e.message.Topic
+		if !strings.HasPrefix(topic, cur.prefix) && topic != parent {
+			return nil, true
+		}
+		cur.last = topic
+		if e.seq <= cur.newest && topics.Match(cur.filter, topic) && !e.message.expired(now) {
+			return e.message, false
+		}
+	}
+	return nil, false
+}
+
+// sendRetained sends the next retained message of the first cursor, and
+// reports whether it is worth trying for another.
+func (s *session) sendRetained(c *Client) bool {
+	cur := s.cursors[0]
+	sub := cur.sub
+	if !c.hasRoom() || (sub.qos > 0 && s.outstanding >= int(c.receiveMaximum)) {
+		return false
+	}
+	m, done := cur.next(&s.server.retained, s.server.clock.now())
+	if done || s.subscriptions[sub.filter] != sub {
+		s.cursors = s.cursors[1:]
+		return true
+	}
+	if m == nil {
+		return true
+	}
+	d := delivery{msg: m, ids: sub.ids(), qos: min(m.QoS, sub.qos), retain: true, stored: true} // [MQTT-3.3.1-8]
+	return s.sendLocked(c, d, nil)
+}

@@ -1,0 +1,330 @@
+package mqtt
+
+import (
+	"github.com/linnetmq/linnet/packets"
+)
+
+// publication is one PUBLISH on its way through the router. Its byte slices
+// are views into the packet; message makes the copy that may be kept.
+type publication struct {
+	topic      string // may be kept
+	payload    []byte
+	properties []byte // forwarded, encoded
+	origin     *session
+	originID   string
+	expires    instant
+	qos        byte
+	retain     bool
+	message    *Message
+
+	// frame is the packet's own encoding where a QoS 0 receiver of frameOf
+	// gets the very same bytes; nil else.
+	frame   []byte
+	frameOf packets.Version
+}
+
+// keep returns the publication as a Message, made once.
+func (p *publication) keep() *Message {
+	if p.message != nil {
+		return p.message
+	}
+	m := &Message{Topic: p.topic, QoS: p.qos, Retain: p.retain, Origin: p.originID, expires: p.expires}
+	if n := len(p.payload) + len(p.properties); n > 0 {
+		b := make([]byte, 0, n)
+		b = append(b, p.payload...)
+		b = append(b, p.properties...)
+		m.Payload, m.properties = b[:len(p.payload):len(p.payload)], b[len(p.payload):]
+	}
+	p.message = m
+	return m
+}
+
+// target is one receiver of a topic's messages: all of a session's matching
+// subscriptions in one [MQTT-3.3.4-2].
+type target struct {
+	session *session
+	inline  *inlineSubscription
+	group   *shareGroup
+	ids     []uint32
+	qos     byte
+	rap     bool // Retain As Published
+}
+
+// route is the remembered answer of the topic index for one topic and publisher.
+type route struct {
+	topic      string
+	generation uint64
+	targets    []target
+}
+
+// router carries publications from one goroutine to their receivers. It keeps
+// the routes of the topics it saw, and whom it touched since the last flush.
+type router struct {
+	server  *Server
+	self    *session // the publisher, for No Local; nil if none
+	touched []*Client
+	last    *route
+	routes  map[string]*route
+	matched []*subscription
+	scratch []byte
+	traffic traffic
+}
+
+// maximumRoutes bounds the routes a connection remembers.
+const maximumRoutes = 1024
+
+// lookup returns the receivers of a topic. The topic string of a cached route
+// may be kept; a topic not seen before is copied.
+func (r *router) lookup(topic string) *route {
+	rt := r.last
+	if rt == nil || rt.topic != topic {
+		rt = r.routes[topic]
+	}
+	if rt == nil {
+		return r.find(cloneString(topic))
+	}
+	if rt.generation != r.server.index.Generation(rt.topic) {
+		return r.find(rt.topic)
+	}
+	r.last = rt
+	return rt
+}
+
+// find asks the index. The generation is read first: if it changes while the
+// index is read, the route is found stale the next time.
+func (r *router) find(topic string) *route {
+	rt := &route{topic: topic, generation: r.server.index.Generation(topic)}
+	r.matched = r.server.index.Match(topic, r.matched[:0])
+	rt.targets = merge(r.matched, r.self)
+	clear(r.matched)
+	if r.routes == nil || len(r.routes) >= maximumRoutes {
+		r.routes = make(map[string]*route)
+	}
+	r.routes[topic] = rt
+	r.last = rt
+	return rt
+}
+
+// merge joins the matching subscriptions of each session into one target with
+// the highest QoS [MQTT-3.3.4-2], all Subscription Identifiers [MQTT-3.3.4-3]
+// [MQTT-3.3.4-4] and without those that do not want their own messages
+// [MQTT-3.8.3-3].
+func merge(subs []*subscription, self *session) []target {
+	targets := make([]target, 0, len(subs))
+	var places map[*session]int
+	if len(subs) > 16 {
+		places = make(map[*session]int, len(subs))
+	}
+	for _, sub := range subs {
+		if sub.session != nil && sub.session == self && sub.noLocal {
+			continue
+		}
+		at := -1
+		switch {
+		case sub.session == nil:
+		case places != nil:
+			if i, ok := places[sub.session]; ok {
+				at = i
+			}
+		default:
+			for i := range targets {
+				if targets[i].session == sub.session {
+					at = i
+				}
+			}
+		}
+		if at < 0 {
+			if places != nil && sub.session != nil {
+				places[sub.session] = len(targets)
+			}
+			targets = append(targets, target{session: sub.session, inline: sub.inline, group: sub.group})
+			at = len(targets) - 1
+		}
+		t := &targets[at]
+		t.qos = max(t.qos, sub.qos)
+		t.rap = t.rap || sub.retainAsPublished
+		if sub.id != 0 {
+			t.ids = append(t.ids, sub.id)
+		}
+	}
+	return targets
+}
+
+// route sends a publication to everyone who subscribes to its topic and
+// returns how many that were. The caller flushes.
+func (r *router) route(rt *route, p *publication) int {
+	n := 0
+	for i := range rt.targets {
+		t := &rt.targets[i]
+		switch {
+		case t.session != nil:
+			r.deliver(t, p)
+			n++
+		case t.group != nil:
+			if r.deliverShared(t.group, p, nil) {
+				n++
+			}
+		default:
+			t.inline.deliver(p)
+			n++
+		}
+	}
+	return n
+}
+
+// deliver sends a publication to one session.
+func (r *router) deliver(t *target, p *publication) {
+	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
+	retain := p.retain && t.rap
+	if qos > 0 {
+		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
+		return
+	}
+	if c := t.session.online.Load(); c != nil {
+		r.sendQoS0(c, t, p, retain)
+		return
+	}
+	if r.server.options.Capabilities.QueueQoS0Messages {
+		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, retain: retain})
+	}
+}
+
+// deliverShared gives a publication to one member of a shared subscription.
+func (r *router) deliverShared(g *shareGroup, p *publication, except *session) bool {
+	m := g.pick(r.server, p.originID, p.topic, p.qos, except)
+	if m == nil {
+		r.server.stats.drop(DropNoMember, 1)
+		return false
+	}
+	t := target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
+	if qos := min(p.qos, m.qos); qos > 0 {
+		d := delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: p.retain && t.rap, group: g}
+		m.session.deliver(r, d)
+		return true
+	}
+	r.deliver(&t, p)
+	return true
+}
+
+// redispatch gives a message that a member of a shared subscription could not
+// complete to another member [MQTT-4.8.2-6].
+func (s *Server) redispatch(g *shareGroup, d delivery, from *session) {
+	m := g.pick(s, d.msg.Origin, d.msg.Topic, d.msg.QoS, from)
+	if m == nil || d.msg.expired(s.clock.now()) {
+		s.stats.drop(DropNoMember, 1)
+		return
+	}
+	r := router{server: s}
+	qos := min(d.msg.QoS, m.qos)
+	m.session.deliver(&r, delivery{msg: d.msg, ids: m.ids(), qos: qos, retain: d.msg.Retain && m.retainAsPublished, group: g})
+	r.flush()
+}
+
+// sendQoS0 appends a QoS 0 message to a connection's outbound queue, or drops
+// it if the connection does not read fast enough.
+func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
+	if set := r.server.hooks.load(); set.wantsSent() || set.onPublishDropped != nil {
+		r.sendQoS0Observed(c, t, p, retain)
+		return
+	}
+	o := &c.out
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	if o.pending > int(r.server.options.Capabilities.MaximumClientWritesPending) {
+		o.mu.Unlock()
+		r.server.stats.drop(DropSlowConnection, 1)
+		return
+	}
+	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
+		o.aliases.maximum == 0 && (c.maximumPacketSize == 0 || len(p.frame) <= int(c.maximumPacketSize)) {
+		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...), 1)
+		r.traffic.bytesOut += int64(len(p.frame))
+		r.traffic.out[packets.TypePublish]++
+		r.noteLocked(c)
+		return
+	}
+	o.mu.Unlock()
+	out := p.outgoing(t.ids, retain, r.server.clock)
+	if c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize) {
+		r.server.stats.drop(DropTooLarge, 1)
+		return
+	}
+	c.appendPublish(&out, r)
+	r.relieve(c)
+}
+
+// noteLocked notes a receiver for the flush and unlocks its queue; one that
+// has gathered much is flushed at once.
+func (r *router) noteLocked(c *Client) {
+	o := &c.out
+	if o.lastRouter != r {
+		o.lastRouter = r
+		r.touched = append(r.touched, c)
+	}
+	much := len(o.buf) >= r.server.options.ClientNetWriteBufferSize-smallBuffer && !o.writing
+	o.mu.Unlock()
+	if much {
+		c.flush()
+	}
+}
+
+// relieve flushes a receiver that has gathered much.
+func (r *router) relieve(c *Client) {
+	c.out.mu.Lock()
+	r.noteLocked(c)
+}
+
+// sendQoS0Observed is sendQoS0 with hooks that see packets leave.
+func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain bool) {
+	set := r.server.hooks.load()
+	out := p.outgoing(t.ids, retain, r.server.clock)
+	if reason, dropped := c.wouldDrop(&out); dropped {
+		r.server.stats.drop(reason, 1)
+		for _, tell := range set.onPublishDropped {
+			tell(c, out.packet(), reason)
+		}
+		return
+	}
+	if set.wantsSent() {
+		_ = c.appendPacket(out.packet()) // a closed queue takes nothing any more
+	} else {
+		c.appendPublish(&out, nil)
+	}
+	r.relieve(c)
+}
+
+func (c *Client) wouldDrop(out *outgoing) (DropReason, bool) {
+	c.out.mu.Lock()
+	pending := c.out.pending
+	c.out.mu.Unlock()
+	switch {
+	case pending > int(c.server.options.Capabilities.MaximumClientWritesPending):
+		return DropSlowConnection, true
+	case c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize):
+		return DropTooLarge, true
+	}
+	return 0, false
+}
+
+func (p *publication) outgoing(ids []uint32, retain bool, clock clock) outgoing {
+	out := outgoing{topic: p.topic, payload: p.payload, properties: p.properties, ids: ids, retain: retain}
+	if p.expires != 0 {
+		out.hasExpiry, out.expiry = true, secondsLeft(p.expires, clock.now())
+	}
+	return out
+}
+
+// flush writes what the touched receivers have queued, without blocking, and
+// spends the counters.
+func (r *router) flush() {
+	for i, c := range r.touched {
+		c.flush()
+		r.touched[i] = nil
+	}
+	r.touched = r.touched[:0]
+}
+
+func cloneString(s string) string { return string([]byte(s)) }

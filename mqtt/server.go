@@ -1,0 +1,323 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+	"github.com/linnetmq/linnet/topics"
+)
+
+// ErrListenerIDExists is returned by AddListener for an ID that is taken.
+var ErrListenerIDExists = errors.New("mqtt: a listener with this ID exists already")
+
+// Server is an MQTT broker. Make one with New.
+type Server struct {
+	options Options
+	invalid error // what New found wrong; Serve returns it
+	log     *slog.Logger
+	limited *limitedLog
+	clock   clock
+	started time.Time
+
+	hooks     hooks
+	registry  *registry
+	index     topics.Index[uint64, *subscription]
+	shares    shares
+	retained  retained
+	deadlines *deadlines
+	stats     counters
+	keys      atomic.Uint64
+	tight     atomic.Bool // the memory budget is nearly spent
+	inline    *Client
+
+	done       chan struct{}  // closed when the server stops
+	goroutines sync.WaitGroup // every goroutine of the server
+
+	mu        sync.Mutex
+	state     serverState
+	listeners []Listener
+	hookList  []any
+	clients   map[*Client]struct{} // connections, also those before CONNECT
+	drained   chan struct{}        // closed when the last client has gone, while stopping
+
+	inlineMu   sync.Mutex
+	inlineSubs map[inlineKey]*inlineSubscription
+}
+
+type serverState int
+
+const (
+	stateNew serverState = iota
+	stateServing
+	stateStopping
+	stateClosed
+)
+
+// New makes a server. A nil Options means all defaults. It refuses every client
+// until a hook that admits clients is added, such as auth.AllowHook. Invalid
+// options are reported by AddListener and Serve.
+func New(opts *Options) *Server {
+	s := &Server{
+		registry:   newRegistry(),
+		clock:      newClock(),
+		started:    time.Now(),
+		done:       make(chan struct{}),
+		clients:    make(map[*Client]struct{}),
+		inlineSubs: make(map[inlineKey]*inlineSubscription),
+	}
+	s.options, s.invalid = opts.withDefaults()
+	s.log = s.options.Logger
+	s.limited = &limitedLog{log: s.log, clock: s.clock}
+	s.shares = shares{seed: s.registry.seed, groups: make(map[string]*shareGroup)}
+	s.retained.server = s
+	s.deadlines = newDeadlines(s.clock)
+	s.inline = s.NewClient(nil, "local", "inline", true)
+	return s
+}
+
+func (s *Server) nextKey() uint64 { return s.keys.Add(1) }
+
+// Options returns a copy of the options in force, defaults filled in.
+func (s *Server) Options() Options { return s.options }
+
+// AddListener binds the listener's address. Its connections are served from
+// Serve on, or at once if the server serves already.
+func (s *Server) AddListener(l Listener) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state >= stateStopping {
+		return ErrServerClosed
+	}
+	if slices.ContainsFunc(s.listeners, func(other Listener) bool { return other.ID() == l.ID() }) {
+		return fmt.Errorf("listener %q: %w", l.ID(), ErrListenerIDExists)
+	}
+	if err := l.Listen(s.log); err != nil {
+		return fmt.Errorf("listener %q: %w", l.ID(), err)
+	}
+	s.listeners = append(s.listeners, l)
+	if s.state == stateServing {
+		s.serveListener(l)
+	}
+	return nil
+}
+
+// Listeners returns the listeners in the order of adding.
+func (s *Server) Listeners() []Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.listeners)
+}
+
+// Serve starts the server and returns at once; the listeners' connections are
+// served until Shutdown or Close. Run blocks instead.
+func (s *Server) Serve() error {
+	if s.invalid != nil {
+		return s.invalid
+	}
+	if err := s.restore(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.state != stateNew {
+		s.mu.Unlock()
+		if s.isClosed() {
+			return ErrServerClosed
+		}
+		return errors.New("mqtt: the server serves already")
+	}
+	s.state = stateServing
+	s.goroutines.Go(func() { s.deadlines.run(s.done) })
+	if s.options.SysTopicResendInterval > 0 {
+		s.goroutines.Go(s.runSys)
+	}
+	if s.options.MemoryBudget > 0 {
+		s.goroutines.Go(s.watchMemory)
+	}
+	if s.options.RetryInterval > 0 {
+		s.goroutines.Go(s.runRetries)
+	}
+	for _, l := range s.listeners {
+		s.serveListener(l)
+	}
+	s.mu.Unlock()
+	for _, tell := range s.hooks.load().onStarted {
+		tell()
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then shuts down, giving clients five seconds to
+// take their last messages.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.Serve(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.done:
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	defer cancel()
+	return s.Shutdown(patience)
+}
+
+const shutdownPatience = 5 * time.Second
+
+// serveListener runs a listener's accept loop. s.mu is held.
+func (s *Server) serveListener(l Listener) {
+	s.log.Info("listening", "listener", l.ID(), "protocol", l.Protocol(), "address", l.Address())
+	s.goroutines.Go(func() {
+		err := l.Serve(func(conn net.Conn) error { return s.establish(l.ID(), conn) })
+		if err != nil && !s.isClosed() {
+			s.log.Error("a listener has stopped", "listener", l.ID(), "err", err)
+		}
+	})
+}
+
+func (s *Server) newClient(conn net.Conn, listener string) *Client {
+	c := &Client{server: s, conn: conn, listener: listener, version: packets.V311, connectedAt: time.Now()}
+	if conn != nil {
+		c.transport = newTransport(conn, s.options.ClientNetReadBufferSize)
+	}
+	c.shard = uint32(s.nextKey())
+	c.deadline.owner = c
+	return c
+}
+
+// track counts a connection in, unless the server is stopping.
+func (s *Server) track(c *Client) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateServing {
+		return ErrServerClosed
+	}
+	s.clients[c] = struct{}{}
+	return nil
+}
+
+func (s *Server) untrack(c *Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+	if len(s.clients) == 0 && s.drained != nil {
+		close(s.drained)
+		s.drained = nil
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateClosed
+}
+
+// connections returns all connections, also those before CONNECT.
+func (s *Server) connections() []*Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*Client, 0, len(s.clients))
+	for c := range s.clients {
+		list = append(list, c)
+	}
+	return list
+}
+
+// Shutdown stops accepting, tells v5 clients that the server shuts down (0x8B),
+// waits until every connection has taken what is queued for it or ctx ends,
+// and closes. A second call returns nil at once. The error is ctx's if
+// connections had to be cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if s.state >= stateStopping {
+		s.mu.Unlock()
+		return nil
+	}
+	s.state = stateStopping
+	drained := make(chan struct{})
+	if len(s.clients) == 0 {
+		close(drained)
+	} else {
+		s.drained = drained
+	}
+	listeners := slices.Clone(s.listeners)
+	s.mu.Unlock()
+	for _, l := range listeners {
+		if err := l.Close(ctx); err != nil {
+			s.log.Warn("close listener", "listener", l.ID(), "err", err)
+		}
+	}
+	for _, c := range s.connections() {
+		c.stop(packets.ErrServerShuttingDown)
+	}
+	var err error
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	s.finishClose()
+	return err
+}
+
+// Close ends all connections at once and closes. A second call is harmless.
+func (s *Server) Close() error {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ended); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// finishClose cuts what is left, waits for every goroutine and stops the hooks.
+func (s *Server) finishClose() {
+	for _, c := range s.connections() {
+		c.kill(ErrServerClosed)
+	}
+	close(s.done)
+	s.goroutines.Wait()
+	s.mu.Lock()
+	s.state = stateClosed
+	hookList := slices.Clone(s.hookList)
+	s.mu.Unlock()
+	for _, tell := range s.hooks.load().onStopped {
+		tell()
+	}
+	for _, hook := range slices.Backward(hookList) {
+		if h, ok := hook.(interface{ Stop() error }); ok {
+			if err := h.Stop(); err != nil {
+				s.log.Warn("stop hook", "hook", hookName(hook), "err", err)
+			}
+		}
+	}
+}
+
+// DisconnectClient ends a client's connection with a Reason Code.
+func (s *Server) DisconnectClient(cl *Client, code packets.Code) error {
+	if cl.conn == nil {
+		return errors.New("mqtt: disconnect: the client has no connection")
+	}
+	cl.stop(code)
+	return nil
+}
+
+// Client returns the connected client with a ClientID; ok is false if there is none.
+func (s *Server) Client(clientID string) (cl *Client, ok bool) {
+	sess := s.registry.find(clientID)
+	if sess == nil {
+		return nil, false
+	}
+	cl = sess.online.Load()
+	return cl, cl != nil
+}

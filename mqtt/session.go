@@ -1,0 +1,303 @@
+package mqtt
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// session is the state of a client that may survive its Network Connection. A
+// new connection attaches to the same session, under its lock; nothing is copied.
+type session struct {
+	server   *Server
+	key      uint64 // identifies it in the topic index
+	clientID string
+	username string
+	version  packets.Version // of the last connection
+
+	// online mirrors client for readers without the lock.
+	online atomic.Pointer[Client]
+
+	mu            sync.Mutex
+	client        *Client // the current Network Connection, nil when offline
+	expiry        uint32  // Session Expiry Interval in seconds
+	ended         bool
+	subscriptions map[string]*subscription // by full filter
+	queue         queue
+	window        window
+	outstanding   int                 // PUBLISHes sent on this connection and not acknowledged
+	resend        []uint16            // identifiers to send again on this connection, in order
+	received      map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
+	cursors       []*retainedCursor   // retained messages still to be sent
+	cursorTurn    bool
+	will          *delayedWill // waits for its Will Delay Interval
+	after         []func()     // calls of hooks, made by unlock
+	calling       bool
+
+	deadline deadline // session expiry or will delay, whichever is first
+	endsAt   instant  // when the offline session expires, 0 never
+}
+
+func (s *Server) newSession(clientID, username string) *session {
+	sess := &session{server: s, key: s.nextKey(), clientID: clientID, username: username}
+	sess.deadline.owner = sess
+	return sess
+}
+
+// later has f called by unlock, after the lock is released, in order. s.mu is held.
+func (s *session) later(f func()) { s.after = append(s.after, f) }
+
+// unlock releases the lock and makes the calls that were put off, one caller
+// at a time, so that their order is that of the events. The connection is
+// flushed after calls made for others.
+func (s *session) unlock() {
+	if len(s.after) == 0 || s.calling {
+		s.mu.Unlock()
+		return
+	}
+	s.calling = true
+	for len(s.after) > 0 {
+		calls, c := s.after, s.client
+		s.after = nil
+		s.mu.Unlock()
+		for _, call := range calls {
+			call()
+		}
+		if c != nil {
+			c.flush()
+		}
+		s.mu.Lock()
+	}
+	s.calling = false
+	s.mu.Unlock()
+}
+
+// durable tells that the session outlives its connection. s.mu is held.
+func (s *session) durable() bool { return s.expiry > 0 }
+
+func (s *session) limits() queueLimits {
+	c := &s.server.options.Capabilities
+	if s.durable() {
+		return queueLimits{c.MaximumDurableQueueMessages, c.MaximumDurableQueueBytes, c.QueuePolicy}
+	}
+	return queueLimits{c.MaximumQueueMessages, c.MaximumQueueBytes, c.QueuePolicy}
+}
+
+// attach makes c the session's Network Connection and returns the one it
+// replaces, nil if none. What was in flight will be sent again on it.
+func (s *session) attach(c *Client, expiry uint32) (old *Client) {
+	s.mu.Lock()
+	defer s.unlock()
+	old = s.client
+	s.client = c
+	s.version = c.version
+	s.expiry = expiry
+	s.outstanding = 0
+	s.resend = s.resend[:0]
+	for _, d := range s.window.ordered() {
+		switch d.state {
+		case awaitAck, unsent:
+			d.state = unsent
+			s.resend = append(s.resend, d.packetID)
+		case awaitCmp, awaitRel:
+			d.state = awaitRel
+			s.resend = append(s.resend, d.packetID)
+		}
+	}
+	s.will, s.endsAt = nil, 0 // a new connection cancels a delayed Will [MQTT-3.1.3-9]
+	s.server.deadlines.stop(&s.deadline)
+	return old
+}
+
+// open lets messages flow to c after its CONNACK is queued.
+func (s *session) open(c *Client) {
+	s.mu.Lock()
+	if s.client == c {
+		s.online.Store(c)
+	}
+	s.unlock()
+	s.pump(c)
+}
+
+// detach ends c's hold on the session, if it still has one. It returns whether
+// the session must end now.
+func (s *session) detach(c *Client, will *delayedWill) (held, end bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.client != c {
+		return false, false
+	}
+	s.client = nil
+	s.online.Store(nil)
+	if s.expiry == 0 {
+		return true, true
+	}
+	now := s.server.clock.now()
+	s.endsAt = 0
+	if s.expiry != expiryNever {
+		s.endsAt = now + instant(s.expiry)*instant(time.Second)
+	}
+	s.will = will
+	s.scheduleLocked()
+	s.redispatchLocked()
+	return true, false
+}
+
+// scheduleLocked sets the deadline to the next thing that time brings to the
+// offline session.
+func (s *session) scheduleLocked() {
+	at := s.endsAt
+	if s.will != nil && (at == 0 || s.will.due < at) {
+		at = s.will.due
+	}
+	if at != 0 {
+		s.server.deadlines.set(&s.deadline, at)
+	}
+}
+
+// expire is called by the deadline: the will is due, or the session has expired.
+func (s *session) expire(now instant) {
+	s.mu.Lock()
+	if s.ended || s.client != nil {
+		s.mu.Unlock()
+		return
+	}
+	will := s.will
+	ends := s.endsAt != 0 && now >= s.endsAt
+	if will != nil && now < will.due && !ends {
+		will = nil
+	}
+	if will != nil {
+		s.will = nil
+	}
+	if !ends {
+		s.scheduleLocked()
+	}
+	s.mu.Unlock()
+	if will != nil {
+		s.server.publishWill(will)
+	}
+	if ends {
+		s.server.sessionExpired(s)
+	}
+}
+
+// end empties the session for good. It returns the connection it had, nil if
+// none, and a Will Message that was still delayed. What it held of shared
+// subscriptions goes to other members.
+func (s *session) end(code packets.Code) (c *Client, will *delayedWill) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.ended {
+		return nil, nil
+	}
+	s.ended = true
+	c, will = s.client, s.will
+	s.client, s.will = nil, nil
+	s.online.Store(nil)
+	s.server.deadlines.stop(&s.deadline)
+	for _, sub := range s.subscriptions {
+		s.server.removeSubscription(sub)
+	}
+	s.subscriptions = nil
+	for s.queue.len > 0 {
+		s.discardLocked(s.queue.pop(), DropSessionEnded)
+	}
+	for _, d := range s.window.ordered() {
+		if d.qos == 2 {
+			d.group = nil // sent to this member, so to nobody else [MQTT-4.8.2-5]
+		}
+		gone := *d
+		s.window.remove(d)
+		s.server.stats.inflight.Add(-1)
+		s.server.stats.inflightDropped.Add(1)
+		s.notify(gone, s.server.hooks.load().onQosDropped)
+		s.discardUncounted(gone, DropSessionEnded)
+	}
+	s.cursors, s.received, s.resend = nil, nil, nil
+	return c, will
+}
+
+// discardLocked drops a delivery that left the queue.
+func (s *session) discardLocked(d delivery, reason DropReason) {
+	s.countQueued(-1, d)
+	s.discardUncounted(d, reason)
+}
+
+// discardUncounted drops a delivery: one of a shared subscription whose member
+// is gone is given to another, all others are counted and told to observers.
+func (s *session) discardUncounted(d delivery, reason DropReason) {
+	if d.group != nil && reason == DropSessionEnded {
+		group, from := d.group, s
+		s.later(func() { s.server.redispatch(group, d, from) })
+		return
+	}
+	s.server.stats.drop(reason, 1)
+	s.notifyDropped(d, reason)
+}
+
+func (s *session) notifyDropped(d delivery, reason DropReason) {
+	tell := s.server.hooks.load().onPublishDropped
+	if tell == nil {
+		return
+	}
+	c := s.observedClient()
+	s.later(func() {
+		for _, f := range tell {
+			f(c, d.packet(s.server.clock.now()), reason)
+		}
+	})
+}
+
+// notify has observers of a QoS flow told.
+func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
+	if tell == nil {
+		return
+	}
+	c := s.observedClient()
+	s.later(func() {
+		for _, f := range tell {
+			f(c, d.packet(s.server.clock.now()))
+		}
+	})
+}
+
+// observedClient is the client hooks are told about: the current one, or one
+// without a connection that has the session's identity. s.mu is held.
+func (s *session) observedClient() *Client {
+	if s.client != nil {
+		return s.client
+	}
+	return s.offlineClient()
+}
+
+func (s *session) offlineClient() *Client {
+	c := &Client{server: s.server, clientID: s.clientID, username: s.username, version: s.version, inline: false}
+	c.session.Store(s)
+	c.out.closed = true
+	return c
+}
+
+// redispatchLocked gives away, when the connection is lost, what other members
+// of the shared subscriptions can take now: messages not sent yet, and QoS 1
+// messages without PUBACK. QoS 2 messages that were sent stay [MQTT-4.8.2-4].
+func (s *session) redispatchLocked() {
+	elsewhere := func(d *delivery) bool { return d.group != nil && d.group.hasOnlineMember(s) }
+	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) }, nil)
+	for _, d := range s.window.ordered() {
+		if d.qos == 1 && elsewhere(d) {
+			gone := *d
+			s.window.remove(d)
+			s.server.stats.inflight.Add(-1)
+			s.discardUncounted(gone, DropSessionEnded)
+		}
+	}
+}
+
+func (s *session) countQueued(n int64, d delivery) {
+	st := &s.server.stats
+	st.queued.Add(n)
+	st.queuedBytes.Add(n * d.msg.size())
+}

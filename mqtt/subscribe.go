@@ -1,0 +1,171 @@
+package mqtt
+
+import (
+	"strings"
+
+	"github.com/linnetmq/linnet/packets"
+	"github.com/linnetmq/linnet/topics"
+)
+
+// subscribe handles SUBSCRIBE: each filter gets its own answer, in order
+// [MQTT-3.8.4-5] [MQTT-3.8.4-6], and retained messages follow the SUBACK.
+func (in *inbound) subscribe(pk *packets.Subscribe) error {
+	c := in.client
+	answer, err := in.carryOutSubscribe(pk)
+	if err != nil {
+		return err
+	}
+	if err := c.appendAnswer(answer, &answer.Properties); err != nil {
+		return err
+	}
+	in.session().pump(c)
+	return nil
+}
+
+// carryOutSubscribe makes the subscriptions that are granted and returns the
+// answer to the client.
+func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, error) {
+	c, s := in.client, in.server
+	if err := c.checkSubscribe(pk); err != nil {
+		return nil, err
+	}
+	set := s.hooks.load()
+	for _, change := range set.onSubscribe {
+		if changed := change(c, pk); changed != nil && len(changed.Subscriptions) == len(pk.Subscriptions) {
+			changed.PacketID = pk.PacketID
+			pk = changed
+		}
+	}
+	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
+	var granted []*subscription
+	var reasons []string
+	for i, wanted := range pk.Subscriptions {
+		qos, err := c.grant(set, wanted, pk.Properties.SubscriptionIDs)
+		if err != nil {
+			answer.Codes[i] = c.subackCode(err)
+			reasons = append(reasons, wanted.Filter+": "+reasonString(err))
+			s.stats.refuse(answer.Codes[i])
+			continue
+		}
+		answer.Codes[i] = packets.Code(qos) // [MQTT-3.9.3-1]
+		sub := newSubscription(wanted, qos, pk.Properties.SubscriptionIDs)
+		granted = append(granted, sub)
+	}
+	if c.problemInformation {
+		answer.Properties.ReasonString = strings.Join(reasons, "; ")
+	}
+	for _, sub := range granted {
+		s.subscribe(in.session(), sub)
+	}
+	for _, tell := range set.onSubscribed {
+		tell(c, pk, answer.Codes)
+	}
+	return answer, nil
+}
+
+// appendAnswer queues a SUBACK or UNSUBACK, without its Reason String if that
+// makes it too large for the client [MQTT-3.9.2-1] [MQTT-3.11.2-1].
+func (c *Client) appendAnswer(pk packets.Packet, props *packets.Properties) error {
+	err := c.appendPacket(pk)
+	if err != nil && props.ReasonString != "" {
+		props.ReasonString = ""
+		err = c.appendPacket(pk)
+	}
+	return err
+}
+
+func newSubscription(wanted packets.Subscription, qos byte, ids []uint32) *subscription {
+	sub := &subscription{
+		filter: wanted.Filter, qos: qos, noLocal: wanted.NoLocal,
+		retainAsPublished: wanted.RetainAsPublished, retainHandling: wanted.RetainHandling,
+	}
+	if len(ids) > 0 {
+		sub.id = ids[0]
+	}
+	return sub
+}
+
+// checkSubscribe finds what ends the connection rather than one filter's hopes.
+func (c *Client) checkSubscribe(pk *packets.Subscribe) error {
+	if c.inline {
+		return nil
+	}
+	capabilities := &c.server.options.Capabilities
+	if len(pk.Properties.SubscriptionIDs) > 0 && capabilities.SubIDAvailable == Unavailable {
+		return protocolErrorf(packets.ErrSubscriptionIDsNotSupported, "subscription identifiers are switched off here")
+	}
+	for _, sub := range pk.Subscriptions {
+		if _, _, shared := topics.SplitShare(sub.Filter); shared && sub.NoLocal { // [MQTT-3.8.3-4]
+			return protocolErrorf(packets.ErrProtocolError, "No Local on the shared subscription %q", sub.Filter)
+		}
+	}
+	return nil
+}
+
+// grant decides on one filter and returns the maximum QoS granted.
+func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) (byte, error) {
+	capabilities := &c.server.options.Capabilities
+	if err := topics.ValidFilter(wanted.Filter); err != nil {
+		return 0, protocolErrorf(packets.ErrTopicFilterInvalid, "%v", err)
+	}
+	_, filter, shared := topics.SplitShare(wanted.Filter)
+	switch {
+	case shared && capabilities.SharedSubAvailable == Unavailable:
+		return 0, packets.ErrSharedSubscriptionsNotSupported
+	case capabilities.WildcardSubAvailable == Unavailable && strings.ContainsAny(filter, "+#"):
+		return 0, packets.ErrWildcardSubscriptionsNotSupported
+	case !c.inline && !set.allowed(c, filter, false):
+		return 0, protocolErrorf(packets.ErrNotAuthorized, "not authorized")
+	}
+	qos := min(wanted.QoS, capabilities.maximumQoS())
+	for _, ask := range set.grants {
+		code := ask(c, wanted)
+		if code.Failed() {
+			if code == packets.ErrUnspecified {
+				code = packets.ErrNotAuthorized
+			}
+			return 0, code
+		}
+		qos = min(qos, byte(code))
+	}
+	return qos, nil
+}
+
+// subackCode is the Reason Code of a refused filter for this client.
+func (c *Client) subackCode(err error) packets.Code {
+	code := codeFor(err)
+	if code == packets.ErrNotAuthorized && c.server.options.Capabilities.Compatibilities.ObscureNotAuthorized {
+		return packets.ErrUnspecified
+	}
+	return code
+}
+
+// unsubscribe handles UNSUBSCRIBE.
+func (in *inbound) unsubscribe(pk *packets.Unsubscribe) error {
+	answer := in.carryOutUnsubscribe(pk)
+	return in.client.appendAnswer(answer, &answer.Properties)
+}
+
+func (in *inbound) carryOutUnsubscribe(pk *packets.Unsubscribe) *packets.Unsuback {
+	c, s := in.client, in.server
+	set := s.hooks.load()
+	for _, change := range set.onUnsubscribe {
+		if changed := change(c, pk); changed != nil && len(changed.Filters) == len(pk.Filters) {
+			changed.PacketID = pk.PacketID
+			pk = changed
+		}
+	}
+	answer := &packets.Unsuback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Filters))}
+	for i, filter := range pk.Filters {
+		switch err := topics.ValidFilter(filter); {
+		case err != nil:
+			answer.Codes[i] = packets.ErrTopicFilterInvalid
+		case !s.unsubscribe(in.session(), filter):
+			answer.Codes[i] = packets.CodeNoSubscriptionExisted
+		}
+	}
+	for _, tell := range set.onUnsubscribed {
+		tell(c, pk)
+	}
+	return answer
+}

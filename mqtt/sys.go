@@ -1,0 +1,78 @@
+package mqtt
+
+import (
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/linnetmq/linnet/packets"
+)
+
+// Stats returns the server's figures now.
+func (s *Server) Stats() *Stats {
+	now := time.Now()
+	st := &Stats{Version: s.options.Version, Started: s.started, Time: now, Uptime: now.Sub(s.started)}
+	s.stats.fill(st)
+	st.Retained = int64(s.retained.count())
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	st.MemoryAlloc = int64(mem.HeapInuse)
+	st.Threads = int64(runtime.NumGoroutine())
+	return st
+}
+
+// runSys publishes the $SYS topics at the interval of the options. It is
+// started by Serve and ends with the server.
+func (s *Server) runSys() {
+	ticker := time.NewTicker(time.Duration(s.options.SysTopicResendInterval) * time.Second)
+	defer ticker.Stop()
+	for {
+		s.publishSys()
+		select {
+		case <-s.done:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Server) publishSys() {
+	st := s.Stats()
+	for _, tell := range s.hooks.load().onSysInfoTick {
+		tell(st)
+	}
+	for _, row := range sysTopics(st) {
+		pk := &packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true}
+		if err := s.publishFor(s.inline, pk); err != nil {
+			s.log.Debug("publish $SYS", "topic", pk.Topic, "err", err)
+		}
+	}
+}
+
+type sysTopic struct{ topic, value string }
+
+func sysTopics(st *Stats) []sysTopic {
+	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	return []sysTopic{
+		{"version", st.Version},
+		{"time", n(st.Time.Unix())},
+		{"uptime", n(int64(st.Uptime / time.Second))},
+		{"started", n(st.Started.Unix())},
+		{"load/bytes/received", n(st.BytesReceived)},
+		{"load/bytes/sent", n(st.BytesSent)},
+		{"clients/connected", n(st.ClientsConnected)},
+		{"clients/disconnected", n(st.ClientsDisconnected)},
+		{"clients/maximum", n(st.ClientsMaximum)},
+		{"clients/total", n(st.ClientsTotal)},
+		{"packets/received", n(st.PacketsReceived)},
+		{"packets/sent", n(st.PacketsSent)},
+		{"messages/received", n(st.MessagesReceived)},
+		{"messages/sent", n(st.MessagesSent)},
+		{"messages/dropped", n(st.MessagesDropped)},
+		{"messages/inflight", n(st.Inflight)},
+		{"retained", n(st.Retained)},
+		{"subscriptions", n(st.Subscriptions)},
+		{"system/memory", n(st.MemoryAlloc)},
+		{"system/threads", n(st.Threads)},
+	}
+}

@@ -1,0 +1,86 @@
+package mqtt
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// transport moves the bytes of one Network Connection for its reader goroutine
+// and for whoever flushes its outbound queue.
+type transport interface {
+	// read appends to buf what the peer sent, at least one byte, and returns
+	// it. While nothing is there it waits without holding more memory than the
+	// bytes buf already has; buf may be nil.
+	read(buf []byte) ([]byte, error)
+	// tryWrite writes what can be written without blocking.
+	tryWrite(b []byte) (int, error)
+	// write blocks until all of b is written.
+	write(b []byte) error
+}
+
+// streamTransport serves connections that are no raw sockets: TLS, WebSocket,
+// in-memory. They cannot write without blocking, so a writer goroutine does it.
+type streamTransport struct {
+	conn  net.Conn
+	large bool // the last read filled its buffer, so the next one is large
+	size  int
+}
+
+func (t *streamTransport) read(buf []byte) ([]byte, error) {
+	want := smallBuffer / 2
+	if t.large {
+		want = t.size
+	}
+	if buf == nil {
+		buf = borrow(want)
+	}
+	buf = withRoom(buf, want)
+	n, err := t.conn.Read(buf[len(buf):cap(buf)])
+	t.large = n >= want
+	buf = buf[:len(buf)+n]
+	if n > 0 {
+		return buf, nil
+	}
+	return buf, err
+}
+
+func (t *streamTransport) tryWrite([]byte) (int, error) { return 0, nil }
+
+func (t *streamTransport) write(b []byte) error {
+	_, err := t.conn.Write(b)
+	return err
+}
+
+// lingerTime bounds how long a connection that the server ends may take to
+// receive the last bytes and to close its side.
+const lingerTime = time.Second
+
+// linger lets the peer read the last packet before the connection goes away: a
+// close with unread input would reset the connection and destroy it.
+func linger(conn net.Conn, passive bool) {
+	patience := lingerTime
+	if passive {
+		patience *= 2
+	} else if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		if half.CloseWrite() != nil {
+			return
+		}
+	}
+	if conn.SetReadDeadline(time.Now().Add(patience)) != nil {
+		return
+	}
+	buf := borrow(smallBuffer)
+	defer giveBack(buf)
+	for {
+		if _, err := conn.Read(buf[:cap(buf)]); err != nil {
+			return
+		}
+	}
+}
+
+// isTimeout tells a deadline, by which a waiting reader is woken, from an end.
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
