@@ -23,7 +23,8 @@ const tableMin = 32
 // node is published and never again. A deleted child leaves &t.gone, which
 // says that probing goes on; it holds no child in memory. A full table is
 // copied into a new one with room for as many changes as a part of its size,
-// so a change costs constant time on average. Readers of the old table see
+// so a change costs constant time on average, though the one that copies half
+// a million children makes other writers wait for tens of milliseconds. Readers of the old table see
 // the children as they were when it was left, which is right: they began
 // before any later change.
 type table[K comparable, V any] struct {
