@@ -41,7 +41,7 @@ type decl struct {
 // Scan reads every *_test.go file below root. A tag counts for the test that
 // contains it, in a comment, in a string or in its name, and for every test
 // that uses the table or helper which contains it. Tags that no test owns and
-// tags that are misspelt are errors, each with its file and line.
+// malformed tags are errors, each with its file and line.
 func Scan(root fs.FS) (Tags, error) {
 	s := &scanner{fset: token.NewFileSet(), dirs: map[string][]*decl{}}
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {

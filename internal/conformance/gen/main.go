@@ -22,9 +22,17 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(root, "docs", "conformance.md")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	return write(filepath.Join(root, "docs", "conformance.md"), conformance.Report(results))
+}
+
+func write(name string, page []byte) error {
+	f, err := os.Create(name)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, conformance.Report(results), 0o644)
+	if _, err := f.Write(page); err != nil {
+		f.Close() // the write's error says more
+		return err
+	}
+	return f.Close()
 }
