@@ -31,7 +31,7 @@ func write(name string, page []byte) error {
 		return err
 	}
 	if _, err := f.Write(page); err != nil {
-		f.Close() // the write's error says more
+		_ = f.Close() // the write's error says more
 		return err
 	}
 	return f.Close()
