@@ -10,5 +10,5 @@ while IFS=: read -r file func; do
 	echo "--- $func in $(dirname "$file"), $time"
 	go test -run '^$' -fuzz "^$func\$" -fuzztime "$time" "./$(dirname "$file")/" | grep -vE '^fuzz: elapsed' || exit 1
 done < <(git ls-files -co --exclude-standard '*_test.go' | grep -v '/testdata/' |
-	xargs -r grep -HoE '^func Fuzz[A-Za-z0-9_]+' | sed 's/func //' | sort)
+	xargs -r grep -HoE '^func Fuzz[A-Za-z0-9_]*\([a-z]+ \*testing\.F\)' | sed 's/func //; s/(.*//' | sort)
 echo "$n fuzzers ran $time each"
