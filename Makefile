@@ -1,0 +1,54 @@
+# The targets a developer needs; "make" runs the tests.
+# GOTESTFLAGS is added to "go test", e.g. make test GOTESTFLAGS=-v
+
+GO       ?= go
+PAHOPORT ?= 1883
+
+.DEFAULT_GOAL := test
+
+.PHONY: test check lint fuzz cover paho conformance cross tidy generated bench clean
+
+test: ## install what the tests need, then run them all
+	scripts/install-test-needs.sh
+	$(GO) test -race -shuffle=on $(GOTESTFLAGS) ./...
+
+check: ## what a change must pass before it is sent, under 10 minutes
+	$(MAKE) tidy lint generated cross test
+	scripts/fuzz.sh 5s
+
+lint: bin/golangci-lint ## run the linters of .golangci.yml
+	bin/golangci-lint run ./...
+
+fuzz: ## run every fuzzer for 60 s
+	scripts/fuzz.sh 60s
+
+cover: ## coverage of the core
+	$(GO) test -coverpkg=./packets/...,./topics/...,./mqtt/... -coverprofile=coverage.txt ./packets/... ./topics/... ./mqtt/...
+	$(GO) tool cover -func=coverage.txt | tail -1
+
+paho: ## run the Eclipse Paho interoperability suite: make paho DIR=checkout
+	scripts/paho.sh "$(DIR)" $(PAHOPORT)
+
+conformance: ## write docs/conformance.md from the tags in the tests
+	$(GO) run ./internal/conformance/gen
+
+cross: ## build and vet for every system we promise
+	scripts/cross.sh
+
+tidy: ## fail if go.mod lists too much or too little
+	$(GO) mod tidy -diff
+
+generated: conformance ## fail if a generated file is not committed as generated
+	git diff --exit-code -- docs/conformance.md
+
+bench: ## run the benchmarks of the core
+	$(GO) test -run '^$$' -bench . -benchmem ./packets/... ./topics/... ./mqtt/...
+
+clean: ## remove what make built
+	rm -rf bin coverage.txt
+
+# Tools have a module of their own, so that users of the library do not
+# download them.
+bin/golangci-lint: tools/go.mod tools/go.sum
+	$(GO) build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
