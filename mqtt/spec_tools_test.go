@@ -2,7 +2,9 @@ package mqtt_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
@@ -66,13 +68,41 @@ func expectPublish(t *testing.T, c *mqtttest.Client, payload string) *packets.Pu
 // the payloads in this order, and no other after them.
 func expectMessages(t *testing.T, c *mqtttest.Client, payloads ...string) {
 	t.Helper()
-	for _, want := range payloads {
-		if got := c.Message(); string(got.Payload) != want {
-			t.Fatalf("got the message %q, want %q", got.Payload, want)
-		}
+	got := receiveMessages(t, c, len(payloads))
+	if !slices.Equal(got, payloads) {
+		t.Fatalf("got the messages %q, want %q", got, payloads)
 	}
 	c.Ping()
 }
+
+// receiveMessages receives n messages, acknowledges them as they come, and
+// returns their payloads when every flow has ended.
+func receiveMessages(t *testing.T, c *mqtttest.Client, n int) []string {
+	t.Helper()
+	var got []string
+	for flows := 0; len(got) < n || flows > 0; {
+		switch pk := c.Receive().(type) {
+		case *packets.Publish:
+			got = append(got, string(pk.Payload))
+			switch pk.QoS {
+			case 1:
+				c.Send(&packets.Puback{PacketID: pk.PacketID})
+			case 2:
+				flows++
+				c.Send(&packets.Pubrec{PacketID: pk.PacketID})
+			}
+		case *packets.Pubrel:
+			flows--
+			c.Send(&packets.Pubcomp{PacketID: pk.PacketID})
+		default:
+			t.Fatalf("got %s while waiting for messages", pk.Type())
+		}
+	}
+	return got
+}
+
+// advance lets fake time pass.
+func advance(d time.Duration) { <-time.After(d) }
 
 // publishMany publishes prefix0, prefix1, ... to a topic and carries the flows
 // to their ends; it returns the payloads.
