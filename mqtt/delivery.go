@@ -11,17 +11,12 @@ import (
 // caller flushes the connection, which r notes.
 func (s *session) deliver(r *router, d delivery) {
 	s.mu.Lock()
-	if s.ended {
+	if s.over || s.ended {
 		s.discardUncounted(d, DropSessionEnded)
 		s.unlock()
 		return
 	}
 	c := s.online.Load()
-	if c == nil && !s.durable() && s.client == nil {
-		s.server.stats.drop(DropSessionEnded, 1)
-		s.unlock()
-		return
-	}
 	if c != nil && s.queue.len == 0 && len(s.resend) == 0 && s.hasRoom(c) {
 		s.sendLocked(c, d, r)
 		s.unlock()
