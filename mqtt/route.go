@@ -28,12 +28,12 @@ func (p *publication) keep() *Message {
 	if p.message != nil {
 		return p.message
 	}
-	m := &Message{Topic: p.topic, QoS: p.qos, Retain: p.retain, Origin: p.originID, expires: p.expires}
-	if n := len(p.payload) + len(p.properties); n > 0 {
-		b := make([]byte, 0, n)
-		b = append(b, p.payload...)
-		b = append(b, p.properties...)
-		m.Payload, m.properties = b[:len(p.payload):len(p.payload)], b[len(p.payload):]
+	m, b := newMessage(len(p.payload) + len(p.properties))
+	b = append(append(b, p.payload...), p.properties...)
+	n := len(p.payload)
+	*m = Message{
+		Topic: p.topic, Payload: b[:n:n], QoS: p.qos, Retain: p.retain, Origin: p.originID,
+		properties: b[n:], expires: p.expires,
 	}
 	p.message = m
 	return m

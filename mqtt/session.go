@@ -261,10 +261,10 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()), reason)
+			f(c, gone.packet(s.server.clock.now()), reason)
 		}
 	})
 }
@@ -274,10 +274,10 @@ func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()))
+			f(c, told.packet(s.server.clock.now()))
 		}
 	})
 }
