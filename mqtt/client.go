@@ -127,10 +127,7 @@ func (c *Client) sendDisconnect(reason error) {
 	if c.problemInformation {
 		pk.Properties.ReasonString = reasonString(reason)
 	}
-	if c.send(pk) != nil && pk.Properties.ReasonString != "" { // [MQTT-3.14.2-3]
-		pk.Properties.ReasonString = ""
-		_ = c.send(pk) // a closed queue takes nothing any more
-	}
+	_ = c.send(pk) // a closed queue takes nothing any more
 }
 
 // kill ends the connection without a word.

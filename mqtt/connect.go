@@ -250,10 +250,7 @@ func (in *inbound) refuseConnect(err error) error {
 	case code == packets.ErrMalformedPacket || code == packets.ErrProtocolError || code == packets.ErrImplementationSpecific:
 		return err // 3.x has no return code for it: the connection is closed
 	}
-	if c.appendPacket(ack) != nil && ack.Properties.ReasonString != "" {
-		ack.Properties.ReasonString = ""
-		_ = c.appendPacket(ack) // a client that takes no packets gets none
-	}
+	_ = c.appendPacket(ack) // a client that takes no packets gets none
 	return err
 }
 

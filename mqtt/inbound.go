@@ -130,7 +130,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		used += n + size
 		in.traffic.in[first>>4]++
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
-			return used, err
+			return used, withCode(err)
 		}
 		if in.client.isEnding() {
 			return used, nil

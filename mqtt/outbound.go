@@ -55,7 +55,7 @@ func (c *Client) appendPacket(pk packets.Packet) error {
 		pk = set.encodePacket(c, pk)
 	}
 	scratch := borrow(smallBuffer)
-	b, err := pk.Append(scratch, c.version)
+	b, err := c.encode(scratch, pk)
 	if err == nil {
 		err = c.appendBytes(pk.Type(), b)
 	}
@@ -71,7 +71,7 @@ func (c *Client) appendPacket(pk packets.Packet) error {
 
 // appendBytes queues one encoded packet.
 func (c *Client) appendBytes(t packets.Type, b []byte) error {
-	if c.maximumPacketSize > 0 && len(b) > int(c.maximumPacketSize) {
+	if c.exceeds(b) {
 		return packets.ErrPacketTooLarge // [MQTT-3.1.2-24]
 	}
 	o := &c.out
@@ -81,6 +81,9 @@ func (c *Client) appendBytes(t packets.Type, b []byte) error {
 		return errOutboundClosed
 	}
 	o.commitLocked(append(o.roomLocked(len(b)), b...))
+	if t == packets.TypeDisconnect {
+		o.closed = true // [MQTT-3.14.4-1]
+	}
 	c.server.stats.sent(t, len(b))
 	return nil
 }
@@ -136,9 +139,7 @@ func (c *Client) refuseAck(t packets.Type, packetID uint16, err error) {
 			pk.Properties.ReasonString = reasonString(err)
 		}
 	}
-	if c.appendPacket(pk) != nil { // it may be too large with the reason [MQTT-3.4.2-2]
-		_ = c.appendPacket(ackPacket(t, packetID, code)) // a closed queue needs no acknowledgement
-	}
+	_ = c.appendPacket(pk) // a closed queue needs no acknowledgement
 }
 
 func ackPacket(t packets.Type, packetID uint16, code packets.Code) packets.Packet {
