@@ -190,7 +190,13 @@ func (c *Client) Disconnect(code packets.Code) {
 // ExpectDisconnect expects a DISCONNECT with a code, and the end of the connection.
 func (c *Client) ExpectDisconnect(code packets.Code) *packets.Disconnect {
 	c.t.Helper()
-	pk := Expect[*packets.Disconnect](c)
+	return c.ExpectDisconnectWithin(code, Patience)
+}
+
+// ExpectDisconnectWithin is ExpectDisconnect with another patience.
+func (c *Client) ExpectDisconnectWithin(code packets.Code, d time.Duration) *packets.Disconnect {
+	c.t.Helper()
+	pk := ExpectWithin[*packets.Disconnect](c, d)
 	if pk.Code != code {
 		c.t.Fatalf("DISCONNECT with %v (0x%02X), want %v", pk.Code, byte(pk.Code), code)
 	}
