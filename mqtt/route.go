@@ -68,6 +68,7 @@ type router struct {
 	matched []*subscription
 	scratch []byte
 	traffic traffic
+	shard   uint32 // of the counters
 }
 
 // maximumRoutes bounds the routes a connection remembers.
@@ -240,7 +241,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	}
 	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
 		o.aliases.maximum == 0 && (c.maximumPacketSize == 0 || len(p.frame) <= int(c.maximumPacketSize)) {
-		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...), 1)
+		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...))
 		r.traffic.bytesOut += int64(len(p.frame))
 		r.traffic.out[packets.TypePublish]++
 		r.noteLocked(c)
@@ -325,6 +326,7 @@ func (r *router) flush() {
 		r.touched[i] = nil
 	}
 	r.touched = r.touched[:0]
+	r.server.stats.add(r.shard, &r.traffic)
 }
 
 func cloneString(s string) string { return string([]byte(s)) }
