@@ -207,7 +207,13 @@ func (c *Client) ExpectDisconnectWithin(code packets.Code, d time.Duration) *pac
 // ExpectClosed expects the end of the connection and no packet before it.
 func (c *Client) ExpectClosed() {
 	c.t.Helper()
-	pk, err := c.receive(Patience)
+	c.ExpectClosedWithin(Patience)
+}
+
+// ExpectClosedWithin is ExpectClosed with another patience.
+func (c *Client) ExpectClosedWithin(d time.Duration) {
+	c.t.Helper()
+	pk, err := c.receive(d)
 	if err == nil {
 		c.t.Fatalf("got %s (%+v), want the end of the connection", pk.Type(), pk)
 	}
