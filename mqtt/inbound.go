@@ -149,13 +149,13 @@ func (in *inbound) finish(err error) {
 	if ending := c.endingReason(); ending != nil {
 		reason = ending
 	}
-	c.setEnding(reason)
+	first := c.setEnding(reason)
 	s.deadlines.stop(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
-	if connected && c.version == packets.V5 && in.tellsCode(err) {
-		c.sendDisconnect(err)
+	if connected && first && c.version == packets.V5 && tellsCode(reason) {
+		c.sendDisconnect(reason)
 	}
 	c.logEnd(reason, connected)
 	if connected {
@@ -164,11 +164,11 @@ func (in *inbound) finish(err error) {
 	in.close(reason)
 }
 
-// tellsCode tells whether an error of the reader's own is for the client to
-// know: one with a Reason Code that was not sent by stop.
-func (in *inbound) tellsCode(err error) bool {
+// tellsCode tells whether the reason is for the client to know: it has a
+// Reason Code. Reasons given to stop were told there.
+func tellsCode(reason error) bool {
 	var code packets.Code
-	return err != nil && errors.As(err, &code) && in.client.endingReason() == err
+	return errors.As(reason, &code)
 }
 
 // close closes the connection so that the last packet arrives.

@@ -16,7 +16,7 @@ type outbound struct {
 	buf     []byte // appended, not yet handed to the transport
 	pending int    // bytes of buf and of the write under way
 	writing bool
-	closed  bool // nothing is accepted any more
+	closed  bool // nothing is accepted any more: DISCONNECT or the end
 	starved bool // the session waits for room
 	drained chan struct{}
 
@@ -81,9 +81,7 @@ func (c *Client) appendBytes(t packets.Type, b []byte) error {
 		return errOutboundClosed
 	}
 	o.commitLocked(append(o.roomLocked(len(b)), b...))
-	if t == packets.TypeDisconnect {
-		o.closed = true // [MQTT-3.14.4-1]
-	}
+	o.closed = t == packets.TypeDisconnect // nothing follows it [MQTT-3.14.4-1]
 	c.server.stats.sent(t, len(b))
 	return nil
 }

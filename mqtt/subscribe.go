@@ -110,9 +110,6 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) 
 	for _, ask := range set.grants {
 		code := ask(c, wanted)
 		if code.Failed() {
-			if code == packets.ErrUnspecified {
-				code = packets.ErrNotAuthorized
-			}
 			return 0, code
 		}
 		qos = min(qos, byte(code))

@@ -51,6 +51,8 @@ var doors = []door{
 	{packages: "internal/conformance"},
 	{packages: "internal/conformance/gen", may: []string{"internal/conformance"}},
 	{packages: "internal/readme"},
+	{packages: "internal/interop", may: append([]string{"listeners"}, core...)},
+	{packages: "internal/interop/pahobroker", may: append([]string{"listeners", "internal/interop"}, core...)},
 }
 
 // doorOf returns the line of the table for a package of ours, nil if it has
