@@ -114,11 +114,11 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		if err != nil {
 			return used, err
 		}
-		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
-			return used, err
-		}
 		if n == 0 {
 			return used, nil
+		}
+		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
+			return used, err
 		}
 		if n+size > in.maximum {
 			return used, protocolErrorf(packets.ErrPacketTooLarge, "a packet of %d bytes; at most %d are allowed", n+size, in.maximum)
