@@ -166,7 +166,9 @@ func (c *Client) expire(now instant) {
 		c.server.deadlines.set(&c.deadline, due)
 		return
 	}
-	c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	c.server.spawn(func() { // it may call hooks, which may block, which deadlines may not
+		c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	})
 }
 
 var errConnectTimeout = errors.New("no CONNECT in time")

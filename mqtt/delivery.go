@@ -18,7 +18,7 @@ func (s *session) deliver(r *router, d delivery) {
 	}
 	c := s.online.Load()
 	if c == nil && !s.durable() && s.client == nil {
-		s.server.stats.drop(DropSessionEnded, 1)
+		s.discardUncounted(d, DropSessionEnded)
 		s.unlock()
 		return
 	}

@@ -33,11 +33,8 @@ func (in *inbound) session() *session { return in.client.session.Load() }
 // listener on the connection's own goroutine.
 func (s *Server) establish(listener string, conn net.Conn) error {
 	defer conn.Close()
-	set := s.hooks.load()
-	for _, accept := range set.onAccept {
-		if !accept(conn) {
-			return nil
-		}
+	if !s.admits(conn) {
+		return nil
 	}
 	c := s.newClient(conn, listener)
 	if err := s.track(c); err != nil {
@@ -51,6 +48,19 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 	err := in.run()
 	s.guard(func() { in.finish(err) })
 	return nil
+}
+
+// admits asks the OnAccept hooks, in order.
+func (s *Server) admits(conn net.Conn) (yes bool) {
+	s.guard(func() {
+		for _, accept := range s.hooks.load().onAccept {
+			if !accept(conn) {
+				return
+			}
+		}
+		yes = true
+	})
+	return yes
 }
 
 // run reads until the connection ends and returns why; nil after DISCONNECT.
@@ -178,8 +188,12 @@ func (in *inbound) close(reason error) {
 		c.waitDrained(0)
 		return
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
-	c.waitDrained(lingerTime)
+	if errors.Is(reason, packets.ErrServerShuttingDown) {
+		c.waitDrained(forever) // Shutdown cuts the connection when its patience ends
+	} else {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
+	}
 	if !errors.Is(reason, errDisconnected) {
 		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)
 	}

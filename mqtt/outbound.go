@@ -2,6 +2,8 @@ package mqtt
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -49,8 +51,11 @@ func (o *outbound) commitLocked(buf []byte) {
 
 // appendPacket queues one control packet, which the next flush sends. It is
 // for packets that are not on the hot path, and must not be called under a lock.
-func (c *Client) appendPacket(pk packets.Packet) error {
+func (c *Client) appendPacket(pk packets.Packet) (err error) {
 	set := c.server.hooks.load()
+	if set.wantsSent() {
+		defer c.closeOnPanic(&err)
+	}
 	if set.onPacketEncode != nil {
 		pk = set.encodePacket(c, pk)
 	}
@@ -67,6 +72,16 @@ func (c *Client) appendPacket(pk packets.Packet) error {
 	}
 	giveBack(scratch)
 	return err
+}
+
+// closeOnPanic, deferred around hooks that are called for this client on
+// somebody else's goroutine, ends this client's connection and no other.
+func (c *Client) closeOnPanic(err *error) {
+	if p := recover(); p != nil {
+		c.server.panicked(p)
+		*err = fmt.Errorf("panic: %v", p)
+		c.kill(*err)
+	}
 }
 
 // appendBytes queues one encoded packet.
@@ -265,6 +280,8 @@ func (c *Client) resume() {
 		c.flush()
 	}
 }
+
+const forever = time.Duration(math.MaxInt64)
 
 // waitDrained waits until everything queued was written, at most for d.
 func (c *Client) waitDrained(d time.Duration) {

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,9 @@ func (s *session) unlock() {
 		s.after = nil
 		s.mu.Unlock()
 		for _, call := range calls {
-			s.server.guard(call)
+			if !s.server.guard(call) && c != nil {
+				c.kill(errHookPanic)
+			}
 		}
 		if c != nil {
 			c.flush()
@@ -75,6 +78,8 @@ func (s *session) unlock() {
 	s.calling = false
 	s.mu.Unlock()
 }
+
+var errHookPanic = errors.New("a hook panicked")
 
 // durable tells that the session outlives its connection. s.mu is held.
 func (s *session) durable() bool { return s.expiry > 0 }
@@ -98,6 +103,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	}
 	s.offlineCounted = false
 	s.client = c
+	s.online.Store(nil) // until open; what comes meanwhile is queued and not lost with the old connection
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
