@@ -13,7 +13,7 @@ import (
 	"github.com/linnetmq/linnet/hooks/storage/pebble"
 )
 
-// The load of ENGINE's table: 256 B bodies, half random, for 10,000 sessions.
+// The load: 256 B bodies, half random, for 10,000 sessions.
 const sessions = 10_000
 
 type load struct {
