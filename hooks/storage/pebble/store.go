@@ -87,7 +87,7 @@ func openOnce(o Options, lock *pebble.Lock) (*Store, error) {
 		work: make(chan write), results: make(chan error, 1), writer: make(chan struct{}),
 	}
 	s.space.init(o)
-	go s.write() // ends at Close, or is held by the fence: then Close does not wait
+	go s.write() //arch:ok ends at Close, or is held by the fence: then Close does not wait
 	return s, nil
 }
 
@@ -98,7 +98,7 @@ func openEngine(o Options, f *fence, e *events) (*pebble.DB, error) {
 		err error
 	}
 	result := make(chan opened, 1)
-	go func() { // ends with pebble.Open, or is held by the fence
+	go func() { //arch:ok ends with pebble.Open, or is held by the fence
 		db, err := pebble.Open(o.Dir, o.engine(f, e))
 		result <- opened{db, err}
 	}()
@@ -216,7 +216,7 @@ func (s *Store) shut() error {
 // closeEngine closes Pebble aside, since the fence may hold it for ever.
 func (s *Store) closeEngine() error {
 	result := make(chan error, 1)
-	go func() { // ends with Pebble's Close, or is held by the fence
+	go func() { //arch:ok ends with Pebble's Close, or is held by the fence
 		<-s.writer
 		result <- errors.Join(s.batch.Close(), s.db.Close())
 	}()
@@ -242,7 +242,7 @@ func (s *Store) Snapshot(dir string) error {
 		return fmt.Errorf("snapshot store %s: %s lies inside it", s.opts.Dir, dir)
 	}
 	result := make(chan error, 1)
-	go func() { // ends with the checkpoint, or is held by the fence
+	go func() { //arch:ok ends with the checkpoint, or is held by the fence
 		result <- s.db.Checkpoint(filepath.Clean(dir), pebble.WithFlushedWAL())
 	}()
 	select {
