@@ -84,6 +84,13 @@ var errHookPanic = errors.New("a hook panicked")
 // durable tells that the session outlives its connection. s.mu is held.
 func (s *session) durable() bool { return s.expiry > 0 }
 
+// endsNow tells that the session is over when its connection is, or was.
+func (s *session) endsNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.durable()
+}
+
 func (s *session) limits() queueLimits {
 	c := &s.server.options.Capabilities
 	if s.durable() {
@@ -103,7 +110,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	}
 	s.offlineCounted = false
 	s.client = c
-	s.online.Store(nil) // until open; what comes meanwhile is queued and not lost with the old connection
+	s.online.Store(nil) // until open, messages wait in the queue
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
