@@ -149,7 +149,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 	return used, nil
 }
 
-func (c *Client) isEnding() bool { return c.endingReason() != nil }
+func (c *Client) isEnding() bool { return c.over.Load() }
 
 // finish ends the connection: its session is detached, its Will Message sent,
 // the client told, the hooks told.
