@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,7 +69,9 @@ func (s *session) unlock() {
 		s.after = nil
 		s.mu.Unlock()
 		for _, call := range calls {
-			s.server.guard(call)
+			if !s.server.guard(call) && c != nil {
+				c.kill(errHookPanic)
+			}
 		}
 		if c != nil {
 			c.flush()
@@ -79,8 +82,17 @@ func (s *session) unlock() {
 	s.mu.Unlock()
 }
 
+var errHookPanic = errors.New("a hook panicked")
+
 // durable tells that the session outlives its connection. s.mu is held.
 func (s *session) durable() bool { return s.expiry > 0 }
+
+// endsNow tells that the session is over when its connection is, or was.
+func (s *session) endsNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.durable()
+}
 
 func (s *session) limits() queueLimits {
 	c := &s.server.options.Capabilities
@@ -266,10 +278,10 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()), reason)
+			f(c, gone.packet(s.server.clock.now()), reason)
 		}
 	})
 }
@@ -279,10 +291,10 @@ func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()))
+			f(c, told.packet(s.server.clock.now()))
 		}
 	})
 }
