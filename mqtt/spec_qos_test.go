@@ -190,6 +190,7 @@ func TestSendingQoS2(t *testing.T) {
 		}
 		c.Ping()
 		c.Send(&packets.Pubcomp{PacketID: id})
+		c.Ping()
 		c.Close()
 		c = mqtttest.Dial(t, s, lasting(v, "c"))
 		c.Ping()
