@@ -181,11 +181,12 @@ func (r *router) deliver(t *target, p *publication) {
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
 		return
 	}
-	if c := t.session.online.Load(); c != nil {
+	c := t.session.online.Load()
+	if c != nil && !t.session.qos0Waits.Load() {
 		r.sendQoS0(c, t, p, retain)
 		return
 	}
-	if r.server.options.Capabilities.QueueQoS0Messages {
+	if c != nil || r.server.options.Capabilities.QueueQoS0Messages { // [MQTT-4.6.0-5]
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, retain: retain})
 	}
 }

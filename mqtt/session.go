@@ -18,8 +18,11 @@ type session struct {
 	username string
 	version  packets.Version // of the last connection
 
-	// online mirrors client for readers without the lock.
+	// online mirrors client for readers without the lock, from open on.
 	online atomic.Pointer[Client]
+	// qos0Waits mirrors queue.qos0 > 0: later QoS 0 messages must not pass
+	// those in the queue.
+	qos0Waits atomic.Bool
 
 	mu             sync.Mutex
 	client         *Client // the current Network Connection, nil when offline
@@ -332,4 +335,7 @@ func (s *session) countQueued(n int64, d delivery) {
 	st := &s.server.stats
 	st.queued.Add(n)
 	st.queuedBytes.Add(n * d.msg.size())
+	if d.qos == 0 {
+		s.qos0Waits.Store(s.queue.qos0 > 0)
+	}
 }

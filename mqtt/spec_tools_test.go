@@ -130,6 +130,6 @@ func ackID(t *testing.T, pk packets.Packet) uint16 {
 	case *packets.Pubcomp:
 		return pk.PacketID
 	}
-	t.Fatalf("got %s, want an acknowledgement", pk.Type())
+	t.Fatalf("got %s, want an acknowledgement: %+v", pk.Type(), pk)
 	return 0
 }
