@@ -21,10 +21,14 @@ func (in *inbound) first(first byte, body, _ []byte) error {
 		return in.refuseConnect(err)
 	}
 	in.client.identify(pk)
-	if err := in.connect(pk); err != nil {
-		return in.refuseConnect(err)
+	err := in.connect(pk)
+	if err != nil {
+		err = in.refuseConnect(err)
 	}
-	return nil
+	for _, tell := range in.server.hooks.load().onPacketProcessed {
+		tell(in.client, pk, err)
+	}
+	return err
 }
 
 // identify takes over what the CONNECT says of the client.
@@ -121,6 +125,9 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	set := s.hooks.load()
 	for _, tell := range set.onSessionEstablish {
 		tell(c, pk)
+	}
+	if reason := c.endingReason(); reason != nil {
+		return reason // a hook closed the connection, or the time for the CONNECT is over
 	}
 	c.sessionExpiry = s.sessionExpiry(pk)
 	s.limitKeepAlive(c)
@@ -296,7 +303,8 @@ func (s *Server) disconnected(c *Client, reason error) {
 		s.registry.remove(sess)
 		s.endSession(sess)
 	}
-	if will != nil && (delayed == nil || !held && sess.hasEnded() || ends) {
+	ends = ends || !held && sess.hasEnded()
+	if will != nil && (delayed == nil || ends) {
 		s.publishWill(will)
 	}
 	if errors.Is(reason, errDisconnected) {

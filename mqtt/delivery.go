@@ -11,17 +11,12 @@ import (
 // caller flushes the connection, which r notes.
 func (s *session) deliver(r *router, d delivery) {
 	s.mu.Lock()
-	if s.ended {
+	if s.over || s.ended {
 		s.discardUncounted(d, DropSessionEnded)
 		s.unlock()
 		return
 	}
 	c := s.online.Load()
-	if c == nil && !s.durable() && s.client == nil {
-		s.server.stats.drop(DropSessionEnded, 1)
-		s.unlock()
-		return
-	}
 	if c != nil && s.queue.len == 0 && len(s.resend) == 0 && s.hasRoom(c) {
 		s.sendLocked(c, d, r)
 		s.unlock()
@@ -328,6 +323,9 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 	case t == packets.TypePubrec && d.qos == 2 && code.Failed() && (d.state == awaitAck || d.state == unsent):
 		s.completeLocked(d, code) // the flow is over [MQTT-4.3.3-4]
 	case t == packets.TypePubrec && d.qos == 2 && !code.Failed():
+		if d.state == unsent {
+			s.outstanding++
+		}
 		d.state = awaitCmp
 		s.appendAck(c, packets.TypePubrel, id)
 	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
@@ -342,7 +340,7 @@ func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
 	s.server.stats.inflight.Add(-1)
-	if s.outstanding > 0 {
+	if gone.state != unsent {
 		s.outstanding--
 	}
 	if code.Failed() {

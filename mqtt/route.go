@@ -284,9 +284,7 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 	out := p.outgoing(t.ids, retain, r.server.clock)
 	if reason, dropped := c.wouldDrop(&out); dropped {
 		r.server.stats.drop(reason, 1)
-		for _, tell := range set.onPublishDropped {
-			tell(c, out.packet(), reason)
-		}
+		c.tellDropped(set, out.packet(), reason)
 		return
 	}
 	if set.wantsSent() {
@@ -295,6 +293,14 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 		c.appendPublish(&out, nil)
 	}
 	r.relieve(c)
+}
+
+func (c *Client) tellDropped(set *hookSet, pk *packets.Publish, reason DropReason) {
+	var err error
+	defer c.closeOnPanic(&err)
+	for _, tell := range set.onPublishDropped {
+		tell(c, pk, reason)
+	}
 }
 
 func (c *Client) wouldDrop(out *outgoing) (DropReason, bool) {

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,7 @@ type session struct {
 	subscriptions  map[string]*subscription // by full filter
 	queue          queue
 	window         window
-	outstanding    int                 // PUBLISHes sent on this connection and not acknowledged
+	outstanding    int                 // of the window, all that need not be sent again on this connection
 	resend         []uint16            // identifiers to send again on this connection, in order
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
@@ -65,7 +66,9 @@ func (s *session) unlock() {
 		s.after = nil
 		s.mu.Unlock()
 		for _, call := range calls {
-			s.server.guard(call)
+			if !s.server.guard(call) && c != nil {
+				c.kill(errHookPanic)
+			}
 		}
 		if c != nil {
 			c.flush()
@@ -75,6 +78,8 @@ func (s *session) unlock() {
 	s.calling = false
 	s.mu.Unlock()
 }
+
+var errHookPanic = errors.New("a hook panicked")
 
 // durable tells that the session outlives its connection. s.mu is held.
 func (s *session) durable() bool { return s.expiry > 0 }
@@ -105,7 +110,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	}
 	s.offlineCounted = false
 	s.client = c
-	s.online.Store(nil) // until open, messages wait in the queue
+	s.online.Store(nil) // what comes now is queued, until open
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
@@ -117,6 +122,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 			s.resend = append(s.resend, d.packetID)
 		case awaitCmp, awaitRel:
 			d.state = awaitRel
+			s.outstanding++
 			s.resend = append(s.resend, d.packetID)
 		}
 	}

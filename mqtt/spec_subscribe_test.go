@@ -50,7 +50,7 @@ func TestMalformedSubscribeAndUnsubscribe(t *testing.T) {
 var choosy = mqtt.HookFuncs{OnSubscribe: func(_ *mqtt.Client, sub packets.Subscription) packets.Code {
 	switch sub.Filter {
 	case "forbidden":
-		return packets.ErrUnspecified
+		return packets.ErrNotAuthorized
 	case "limited":
 		return packets.CodeGrantedQoS1
 	}

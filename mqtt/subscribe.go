@@ -30,12 +30,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		return nil, err
 	}
 	set := s.hooks.load()
-	for _, change := range set.onSubscribe {
-		if changed := change(c, pk); changed != nil && len(changed.Subscriptions) == len(pk.Subscriptions) {
-			changed.PacketID = pk.PacketID
-			pk = changed
-		}
-	}
+	pk = set.changeSubscribe(c, pk)
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
 	var granted []*subscription
 	var reasons []string
@@ -110,9 +105,6 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) 
 	for _, ask := range set.grants {
 		code := ask(c, wanted)
 		if code.Failed() {
-			if code == packets.ErrUnspecified {
-				code = packets.ErrNotAuthorized
-			}
 			return 0, code
 		}
 		qos = min(qos, byte(code))
@@ -138,12 +130,7 @@ func (in *inbound) unsubscribe(pk *packets.Unsubscribe) error {
 func (in *inbound) carryOutUnsubscribe(pk *packets.Unsubscribe) *packets.Unsuback {
 	c, s := in.client, in.server
 	set := s.hooks.load()
-	for _, change := range set.onUnsubscribe {
-		if changed := change(c, pk); changed != nil && len(changed.Filters) == len(pk.Filters) {
-			changed.PacketID = pk.PacketID
-			pk = changed
-		}
-	}
+	pk = set.changeUnsubscribe(c, pk)
 	answer := &packets.Unsuback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Filters))}
 	for i, filter := range pk.Filters {
 		switch err := topics.ValidFilter(filter); {
