@@ -85,7 +85,7 @@ func TestTooLargeForOneOnly(t *testing.T) {
 	})
 }
 
-func TestReceiveMaximumOfTheClient(t *testing.T) {
+func TestReceiveMaximumOfTheReceiver(t *testing.T) {
 	// [MQTT-3.3.4-9] [MQTT-3.3.4-10]
 	inVersions(t, versions5, func(t *testing.T, v packets.Version) {
 		for _, offline := range []bool{false, true} {
