@@ -22,6 +22,9 @@ func (s *session) deliver(r *router, d delivery) {
 		s.unlock()
 		return
 	}
+	if s.window.used == identifiers {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	}
 	full := s.enqueueLocked(d)
 	victim := s.client
 	s.unlock()
@@ -167,8 +170,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 	}
 	d.state = awaitAck
 	slot := s.window.add(d)
-	if slot == nil {
-		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	if slot == nil { // not while what is in flight counts against Receive Maximum
 		s.enqueueLocked(d)
 		return false
 	}
