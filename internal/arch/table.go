@@ -41,7 +41,7 @@ var doors = []door{
 	{packages: "bridge", may: core, modules: []string{"**"}},
 	{packages: "bridge/*", may: append([]string{"bridge"}, core...), modules: []string{"**"}},
 
-	{packages: "internal/client", may: []string{"packets", "topics"}},
+	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
 	{packages: "internal/bench", may: []string{"packets", "topics", "internal/client"}},
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
