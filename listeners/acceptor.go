@@ -110,8 +110,9 @@ func (a *acceptor) listen(log *slog.Logger) error {
 // Serve accepts connections until Close and then returns nil, once every call
 // of establish has returned. It calls establish once per connection, on a
 // goroutine of its own; establish owns the connection and closes it. Serve
-// returns an error when the socket is broken for good; passing trouble, such as
-// too many open files, is waited out.
+// returns an error when the socket is broken for good, logged at once and
+// returned when the connections are over; passing trouble, such as too many open
+// files, is waited out.
 func (a *acceptor) Serve(establish func(net.Conn) error) error {
 	defer a.handlers.Wait()
 	a.mu.Lock()
@@ -133,6 +134,8 @@ func (a *acceptor) Serve(establish func(net.Conn) error) error {
 			return nil
 		}
 		if err != nil {
+			// Said now, because Serve still waits for its connections.
+			log.Error("listener is broken and accepts no more", "listener", a.id, "err", err)
 			return fmt.Errorf("listener %s: accept on %s: %w", a.id, a.Address(), err)
 		}
 		// Ends when establish returns; Serve waits for it.

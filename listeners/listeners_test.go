@@ -233,6 +233,23 @@ func TestWrongOrder(t *testing.T) {
 	})
 }
 
+// Serve before Listen does no lasting harm.
+func TestServeAgain(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		l := k.make(t, nil)
+		if err := l.Serve(echo); !errors.Is(err, errNotListening) {
+			t.Errorf("Serve before Listen: %v", err)
+		}
+		start(t, l, nil, echo)
+		conn, err := k.dial(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustWrite(t, limited(t, conn), []byte("hello"))
+		mustRead(t, conn, "hello")
+	})
+}
+
 func TestHandedOverTypes(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		l := k.make(t, nil)

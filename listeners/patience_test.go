@@ -136,11 +136,15 @@ func TestBrokenSocketEndsServe(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := NewNet("x", newScripted(acceptError(syscall.EMFILE), tt.err))
-				if err := l.Listen(nil); err != nil {
+				book := newLogBook()
+				if err := l.Listen(book.logger()); err != nil {
 					t.Fatal(err)
 				}
 				if err := l.Serve(echo); !errors.Is(err, tt.err) || !strings.Contains(err.Error(), "listener x: accept on memory") {
 					t.Errorf("Serve returned %v", err)
+				}
+				if !strings.Contains(book.String(), "level=ERROR") {
+					t.Errorf("log: %s", book)
 				}
 			})
 		})

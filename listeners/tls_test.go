@@ -76,6 +76,23 @@ func TestTLSHandshake(t *testing.T) {
 	}
 }
 
+// A browser offers HTTP/2 first and gets HTTP/1.1, which can become a WebSocket.
+func TestWebsocketTLSProtocol(t *testing.T) {
+	t.Parallel()
+	for _, protos := range [][]string{nil, {"h2", "http/1.1"}} {
+		cfg := serverConfig()
+		cfg.NextProtos = protos
+		l := NewWebsocket("x", "127.0.0.1:0", &Config{TLSConfig: cfg})
+		start(t, l, nil, echo)
+		browser := clientConfig()
+		browser.NextProtos = []string{"h2", "http/1.1"}
+		conn := tls.Client(dialTCP(t, l.Address()), browser)
+		if err := conn.Handshake(); err != nil || conn.ConnectionState().NegotiatedProtocol != "http/1.1" {
+			t.Errorf("server %v: %v, protocol %q", protos, err, conn.ConnectionState().NegotiatedProtocol)
+		}
+	}
+}
+
 func TestNotTLSIsRefused(t *testing.T) {
 	t.Parallel()
 	book := newLogBook()

@@ -36,6 +36,7 @@ type Websocket struct {
 func NewWebsocket(id, addr string, cfg *Config) *Websocket {
 	l := &Websocket{}
 	l.build(id, either(cfg, "ws", "wss"), addr, cfg, http.HandlerFunc(l.upgrade))
+	l.srv.ConnState = l.cutLate
 	return l
 }
 
@@ -45,6 +46,9 @@ func NewWebsocket(id, addr string, cfg *Config) *Websocket {
 func (l *Websocket) Serve(establish func(net.Conn) error) error {
 	l.establish = establish
 	err := l.serveHTTP()
+	if errors.Is(err, errNotListening) {
+		return err // may still be served properly
+	}
 	l.gate.shut()
 	return err
 }
@@ -53,6 +57,13 @@ func (l *Websocket) Serve(establish func(net.Conn) error) error {
 // handed over stay. It does not wait, and a second call does nothing.
 func (l *Websocket) Close(ctx context.Context) error {
 	return errors.Join(l.acceptor.Close(ctx), l.srv.Close())
+}
+
+// cutLate closes a connection that reached the server while Close was sweeping it.
+func (l *Websocket) cutLate(conn net.Conn, state http.ConnState) {
+	if state == http.StateNew && l.isClosed() {
+		conn.Close() // not upgraded, nobody waits for it
+	}
 }
 
 // upgrade answers one HTTP request. The connection goes on in a goroutine of its

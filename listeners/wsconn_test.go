@@ -188,6 +188,16 @@ func TestWebsocketWriteIsOneFrame(t *testing.T) {
 	}
 }
 
+// RFC 6455 section 5.2: the shortest encoding of the length must be used.
+func TestWebsocketShortestHeader(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[int]int{0: 2, 125: 2, 126: 4, 65535: 4, 65536: 10} {
+		if got := appendServerHeader(nil, ws.OpBinary, length); len(got) != want {
+			t.Errorf("header %x for %d bytes", got, length)
+		}
+	}
+}
+
 // A Write that was cut in two ends writing, because the client waits for the rest.
 func TestWebsocketWriteDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -60,8 +60,13 @@ func (in *inbound) connect(pk *packets.Connect) error {
 	}
 	set := s.hooks.load()
 	if set.onPacketRead != nil {
-		if _, err := set.readPacket(c, pk); err != nil {
+		changed, err := set.readPacket(c, pk)
+		if err != nil {
 			return err
+		}
+		if other, ok := changed.(*packets.Connect); ok && other != pk {
+			pk = other
+			c.identify(pk)
 		}
 	}
 	for _, check := range set.onConnect {
@@ -124,13 +129,10 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		return err
 	}
 	if a.ended != nil {
-		s.endSession(a.ended, packets.ErrSessionTakenOver)
+		s.endSession(a.ended)
 	}
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
-	}
-	if a.present {
-		s.stats.offline.Add(offlineChange(a.old))
 	}
 	err = c.appendPacket(s.connack(c, pk, a.present, authData))
 	c.session.Store(a.session)
@@ -149,13 +151,6 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		tell(c, pk)
 	}
 	return nil
-}
-
-func offlineChange(old *Client) int64 {
-	if old == nil {
-		return -1 // it was offline
-	}
-	return 0
 }
 
 // sessionExpiry is the Session Expiry Interval in force. A persistent session
@@ -282,13 +277,9 @@ func (s *Server) disconnected(c *Client, reason error) {
 	}
 	held, ends := sess.detach(c, delayed)
 	s.stats.connected.Add(-1)
-	switch {
-	case held && ends:
-		if s.registry.remove(sess, true) {
-			s.endSession(sess, packets.CodeSuccess)
-		}
-	case held:
-		s.stats.offline.Add(1)
+	if ends {
+		s.registry.remove(sess)
+		s.endSession(sess)
 	}
 	if will != nil && (delayed == nil || !held && sess.hasEnded() || ends) {
 		s.publishWill(will)
@@ -308,15 +299,12 @@ func (s *session) hasEnded() bool {
 }
 
 // endSession ends a session that the registry no longer has: the connection it
-// may still have is told the code, and its delayed Will Message is published
-// [MQTT-3.1.2-8].
-func (s *Server) endSession(sess *session, code packets.Code) {
-	wasOffline := sess.online.Load() == nil && code != packets.CodeSuccess
-	c, will := sess.end(code)
+// may still have is told that another took over, and its delayed Will Message
+// is published [MQTT-3.1.2-8].
+func (s *Server) endSession(sess *session) {
+	c, will := sess.end()
 	if c != nil {
-		c.stop(code)
-	} else if wasOffline {
-		s.stats.offline.Add(-1)
+		c.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection started a new session"))
 	}
 	if will != nil {
 		s.publishWill(will)
@@ -326,11 +314,10 @@ func (s *Server) endSession(sess *session, code packets.Code) {
 // sessionExpired ends a session whose Session Expiry Interval has passed
 // [MQTT-3.1.2-23] [MQTT-4.1.0-2].
 func (s *Server) sessionExpired(sess *session) {
-	if !s.registry.remove(sess, false) {
+	if !s.registry.removeOffline(sess) {
 		return
 	}
-	sess.end(packets.ErrSessionTakenOver)
-	s.stats.offline.Add(-1)
+	s.endSession(sess)
 	for _, tell := range s.hooks.load().onClientExpired {
 		tell(sess.offlineClient())
 	}

@@ -270,13 +270,20 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 		}
 	}
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
-	c.server.stats.sent(packets.TypePublish, len(buf)-len(o.buf))
-	o.commitLocked(buf, 1)
-	if r != nil && o.lastRouter != r {
+	size := len(buf) - len(o.buf)
+	o.commitLocked(buf)
+	if r == nil {
+		o.mu.Unlock()
+		c.server.stats.sent(packets.TypePublish, size)
+		return
+	}
+	if o.lastRouter != r {
 		o.lastRouter = r
 		r.touched = append(r.touched, c)
 	}
 	o.mu.Unlock()
+	r.traffic.bytesOut += int64(size)
+	r.traffic.out[packets.TypePublish]++
 }
 
 // acknowledged handles PUBACK, PUBREC, PUBREL's answer and so on from the

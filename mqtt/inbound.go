@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -45,12 +44,12 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 		return err
 	}
 	defer s.untrack(c)
-	in := &inbound{router: router{server: s}, client: c}
+	in := &inbound{router: router{server: s, shard: c.shard}, client: c}
 	in.maximum = int(s.options.MaximumConnectPacketSize)
 	in.handle = (*inbound).first
 	s.deadlines.set(&c.deadline, s.clock.after(s.options.ConnectTimeout))
 	err := in.run()
-	in.finish(err)
+	s.guard(func() { in.finish(err) })
 	return nil
 }
 
@@ -58,8 +57,7 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 func (in *inbound) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			in.server.log.Error("panic while serving a client; its connection is closed",
-				"client_id", in.client.clientID, "panic", p, "stack", string(debug.Stack()))
+			in.server.panicked(p)
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
@@ -96,7 +94,6 @@ func (in *inbound) feed(fresh int) error {
 	used, err := in.packets(b)
 	in.flush()
 	c.flush()
-	in.server.stats.add(c.shard, &in.traffic)
 	if len(b) == used {
 		in.buf = b[:0]
 		if cap(b) != largeBuffer {

@@ -15,7 +15,6 @@ type outbound struct {
 	mu      sync.Mutex
 	buf     []byte // appended, not yet handed to the transport
 	pending int    // bytes of buf and of the write under way
-	count   int    // packets appended since the queue was last empty
 	writing bool
 	closed  bool // nothing is accepted any more
 	starved bool // the session waits for room
@@ -42,11 +41,10 @@ func (o *outbound) roomLocked(n int) []byte {
 	return withRoom(o.buf, n)
 }
 
-// commitLocked stores the buffer after n packets were appended. o.mu is held.
-func (o *outbound) commitLocked(buf []byte, packets int) {
+// commitLocked stores the buffer after packets were appended. o.mu is held.
+func (o *outbound) commitLocked(buf []byte) {
 	o.pending += len(buf) - len(o.buf)
 	o.buf = buf
-	o.count += packets
 }
 
 // appendPacket queues one control packet, which the next flush sends. It is
@@ -82,7 +80,7 @@ func (c *Client) appendBytes(t packets.Type, b []byte) error {
 	if o.closed {
 		return errOutboundClosed
 	}
-	o.commitLocked(append(o.roomLocked(len(b)), b...), 1)
+	o.commitLocked(append(o.roomLocked(len(b)), b...))
 	c.server.stats.sent(t, len(b))
 	return nil
 }
@@ -108,7 +106,7 @@ func (c *Client) appendAck(t packets.Type, packetID uint16, code packets.Code) {
 	if !o.closed {
 		buf := appendAck(o.roomLocked(8), t, c.version, packetID, code)
 		c.server.stats.sent(t, len(buf)-len(o.buf))
-		o.commitLocked(buf, 1)
+		o.commitLocked(buf)
 	}
 	o.mu.Unlock()
 }
@@ -184,7 +182,9 @@ func (c *Client) flush() {
 		o.mu.Lock()
 		o.pending -= n
 		if len(o.buf) == 0 {
-			c.idleLocked()
+			if c.idleLocked() {
+				c.server.spawn(c.resume)
+			}
 			return
 		}
 	}
@@ -199,28 +199,28 @@ func (o *outbound) takeLocked() []byte {
 	return buf
 }
 
-// idleLocked ends a writer's duty: the queue is empty. It unlocks o.mu.
-func (c *Client) idleLocked() {
+// idleLocked ends a writer's duty: the queue is empty. It unlocks o.mu and
+// tells whether the session waits for room.
+func (c *Client) idleLocked() (starved bool) {
 	o := &c.out
 	o.writing = false
-	o.count = 0
-	starved := o.starved
+	starved = o.starved
 	o.starved = false
 	if o.drained != nil {
 		close(o.drained)
 		o.drained = nil
 	}
 	o.mu.Unlock()
-	if starved {
-		c.resume()
-	}
+	return starved
 }
 
 // startWriter starts the goroutine that writes the backlog. The caller holds
 // o.writing and passes it on. It ends when the queue is empty or the
 // connection fails; Server.Close waits for it.
 func (c *Client) startWriter(buf []byte, written int) {
-	c.server.goroutines.Go(func() { c.writeBacklog(buf, written) })
+	if !c.server.spawn(func() { c.writeBacklog(buf, written) }) {
+		c.writeFailed(ErrServerClosed)
+	}
 }
 
 func (c *Client) writeBacklog(buf []byte, written int) {
@@ -237,7 +237,9 @@ func (c *Client) writeBacklog(buf []byte, written int) {
 		o.mu.Lock()
 		o.pending -= len(buf)
 		if len(o.buf) == 0 {
-			c.idleLocked()
+			if c.idleLocked() {
+				c.resume()
+			}
 			return
 		}
 		buf, written = o.takeLocked(), 0
@@ -256,8 +258,8 @@ func (c *Client) writeFailed(err error) {
 	c.kill(err)
 }
 
-// resume lets the session send what waited for room. It runs on the writer's
-// goroutine or at the end of a flush, never under a lock.
+// resume lets the session send what waited for room. It may take a while, so it
+// runs on a writer's goroutine and never on that of a publisher.
 func (c *Client) resume() {
 	if s := c.session.Load(); s != nil {
 		s.pump(c)

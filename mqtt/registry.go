@@ -52,7 +52,7 @@ func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) 
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var a attachment
-	if existing := sh.sessions[c.clientID]; existing != nil {
+	if existing := sh.sessions[c.clientID]; existing != nil && !existing.isOver() {
 		if existing.username != c.username && !s.options.SessionsOpenToAnyUser {
 			return a, protocolErrorf(packets.ErrNotAuthorized, "the session of this client identifier belongs to another user")
 		}
@@ -88,25 +88,39 @@ func (r *registry) add(sess *session) bool {
 	return true
 }
 
-// remove forgets a session if it is still the one of its ClientID and no
-// connection has come back to it. gone is false if it must stay.
-func (r *registry) remove(sess *session, evenIfOnline bool) (gone bool) {
+// remove forgets a session unless its ClientID has another by now.
+func (r *registry) remove(sess *session) {
+	sh := r.shard(sess.clientID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.sessions[sess.clientID] == sess {
+		delete(sh.sessions, sess.clientID)
+	}
+}
+
+// removeOffline forgets a session if it is still the one of its ClientID and no
+// connection has come back to it; gone is false if it must stay.
+func (r *registry) removeOffline(sess *session) (gone bool) {
 	sh := r.shard(sess.clientID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.sessions[sess.clientID] != sess {
 		return false
 	}
-	if !evenIfOnline {
-		sess.mu.Lock()
-		online := sess.client != nil
-		sess.mu.Unlock()
-		if online {
-			return false
-		}
+	sess.mu.Lock()
+	defer sess.mu.Unlock()
+	if sess.client != nil {
+		return false
 	}
 	delete(sh.sessions, sess.clientID)
 	return true
+}
+
+// isOver tells that the session is about to end and nobody may attach to it.
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over || s.ended
 }
 
 // each calls f for every session, without a lock held, until f returns false.

@@ -28,12 +28,12 @@ func (p *publication) keep() *Message {
 	if p.message != nil {
 		return p.message
 	}
-	m := &Message{Topic: p.topic, QoS: p.qos, Retain: p.retain, Origin: p.originID, expires: p.expires}
-	if n := len(p.payload) + len(p.properties); n > 0 {
-		b := make([]byte, 0, n)
-		b = append(b, p.payload...)
-		b = append(b, p.properties...)
-		m.Payload, m.properties = b[:len(p.payload):len(p.payload)], b[len(p.payload):]
+	m, b := newMessage(len(p.payload) + len(p.properties))
+	b = append(append(b, p.payload...), p.properties...)
+	n := len(p.payload)
+	*m = Message{
+		Topic: p.topic, Payload: b[:n:n], QoS: p.qos, Retain: p.retain, Origin: p.originID,
+		properties: b[n:], expires: p.expires,
 	}
 	p.message = m
 	return m
@@ -68,6 +68,7 @@ type router struct {
 	matched []*subscription
 	scratch []byte
 	traffic traffic
+	shard   uint32 // of the counters
 }
 
 // maximumRoutes bounds the routes a connection remembers.
@@ -240,7 +241,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	}
 	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
 		o.aliases.maximum == 0 && (c.maximumPacketSize == 0 || len(p.frame) <= int(c.maximumPacketSize)) {
-		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...), 1)
+		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...))
 		r.traffic.bytesOut += int64(len(p.frame))
 		r.traffic.out[packets.TypePublish]++
 		r.noteLocked(c)
@@ -325,6 +326,7 @@ func (r *router) flush() {
 		r.touched[i] = nil
 	}
 	r.touched = r.touched[:0]
+	r.server.stats.add(r.shard, &r.traffic)
 }
 
 func cloneString(s string) string { return string([]byte(s)) }

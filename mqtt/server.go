@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ type Server struct {
 
 	done       chan struct{}  // closed when the server stops
 	goroutines sync.WaitGroup // every goroutine of the server
+	spawnMu    sync.RWMutex   // lets finishClose wait without a goroutine slipping in
+	noSpawn    bool
 
 	mu        sync.Mutex
 	state     serverState
@@ -286,6 +289,9 @@ func (s *Server) finishClose() {
 		c.kill(ErrServerClosed)
 	}
 	close(s.done)
+	s.spawnMu.Lock()
+	s.noSpawn = true
+	s.spawnMu.Unlock()
 	s.goroutines.Wait()
 	s.mu.Lock()
 	s.state = stateClosed
@@ -320,4 +326,31 @@ func (s *Server) Client(clientID string) (cl *Client, ok bool) {
 	}
 	cl = sess.online.Load()
 	return cl, cl != nil
+}
+
+// spawn runs f on a goroutine that the server waits for. It returns false when
+// the server has stopped and f will not run.
+func (s *Server) spawn(f func()) bool {
+	s.spawnMu.RLock()
+	defer s.spawnMu.RUnlock()
+	if s.noSpawn {
+		return false
+	}
+	s.goroutines.Go(func() { s.guard(f) })
+	return true
+}
+
+// guard calls f, which may run hooks, and survives its panic.
+func (s *Server) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p)
+		}
+	}()
+	f()
+}
+
+func (s *Server) panicked(p any) {
+	s.stats.panics.Add(1)
+	s.log.Error("panic in a hook or in the server", "panic", p, "stack", string(debug.Stack()))
 }

@@ -20,21 +20,23 @@ type session struct {
 	// online mirrors client for readers without the lock.
 	online atomic.Pointer[Client]
 
-	mu            sync.Mutex
-	client        *Client // the current Network Connection, nil when offline
-	expiry        uint32  // Session Expiry Interval in seconds
-	ended         bool
-	subscriptions map[string]*subscription // by full filter
-	queue         queue
-	window        window
-	outstanding   int                 // PUBLISHes sent on this connection and not acknowledged
-	resend        []uint16            // identifiers to send again on this connection, in order
-	received      map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
-	cursors       []*retainedCursor   // retained messages still to be sent
-	cursorTurn    bool
-	will          *delayedWill // waits for its Will Delay Interval
-	after         []func()     // calls of hooks, made by unlock
-	calling       bool
+	mu             sync.Mutex
+	client         *Client // the current Network Connection, nil when offline
+	expiry         uint32  // Session Expiry Interval in seconds
+	over           bool    // it ends with the connection that just left; nobody may attach
+	ended          bool
+	offlineCounted bool                     // it is among the offline sessions in Stats
+	subscriptions  map[string]*subscription // by full filter
+	queue          queue
+	window         window
+	outstanding    int                 // PUBLISHes sent on this connection and not acknowledged
+	resend         []uint16            // identifiers to send again on this connection, in order
+	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
+	cursors        []*retainedCursor   // retained messages still to be sent
+	cursorTurn     bool
+	will           *delayedWill // waits for its Will Delay Interval
+	after          []func()     // calls of hooks, made by unlock
+	calling        bool
 
 	deadline deadline // session expiry or will delay, whichever is first
 	endsAt   instant  // when the offline session expires, 0 never
@@ -63,7 +65,7 @@ func (s *session) unlock() {
 		s.after = nil
 		s.mu.Unlock()
 		for _, call := range calls {
-			call()
+			s.server.guard(call)
 		}
 		if c != nil {
 			c.flush()
@@ -91,6 +93,10 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	s.mu.Lock()
 	defer s.unlock()
 	old = s.client
+	if old == nil && s.offlineCounted {
+		s.server.stats.offline.Add(-1)
+	}
+	s.offlineCounted = false
 	s.client = c
 	s.version = c.version
 	s.expiry = expiry
@@ -132,8 +138,11 @@ func (s *session) detach(c *Client, will *delayedWill) (held, end bool) {
 	s.client = nil
 	s.online.Store(nil)
 	if s.expiry == 0 {
+		s.over = true
 		return true, true
 	}
+	s.offlineCounted = true
+	s.server.stats.offline.Add(1)
 	now := s.server.clock.now()
 	s.endsAt = 0
 	if s.expiry != expiryNever {
@@ -176,24 +185,33 @@ func (s *session) expire(now instant) {
 		s.scheduleLocked()
 	}
 	s.mu.Unlock()
-	if will != nil {
-		s.server.publishWill(will)
+	if will == nil && !ends {
+		return
 	}
-	if ends {
-		s.server.sessionExpired(s)
-	}
+	s.server.spawn(func() { // hooks may block, which deadlines may not
+		if will != nil {
+			s.server.publishWill(will)
+		}
+		if ends {
+			s.server.sessionExpired(s)
+		}
+	})
 }
 
 // end empties the session for good. It returns the connection it had, nil if
 // none, and a Will Message that was still delayed. What it held of shared
 // subscriptions goes to other members.
-func (s *session) end(code packets.Code) (c *Client, will *delayedWill) {
+func (s *session) end() (c *Client, will *delayedWill) {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.ended {
 		return nil, nil
 	}
 	s.ended = true
+	if s.offlineCounted {
+		s.server.stats.offline.Add(-1)
+		s.offlineCounted = false
+	}
 	c, will = s.client, s.will
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
@@ -243,10 +261,10 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()), reason)
+			f(c, gone.packet(s.server.clock.now()), reason)
 		}
 	})
 }
@@ -256,10 +274,10 @@ func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()))
+			f(c, told.packet(s.server.clock.now()))
 		}
 	})
 }

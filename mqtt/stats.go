@@ -33,6 +33,7 @@ type Stats struct {
 	PacketsSent         int64         `json:"packets_sent"`
 	MemoryAlloc         int64         `json:"memory_alloc"`
 	Threads             int64         `json:"threads"`
+	Panics              int64         `json:"panics"`
 	// Dropped counts dropped messages by reason, and Refused what the server
 	// refused by Reason Code: connections, packets, subscriptions, publishes.
 	Dropped map[string]int64 `json:"dropped"`
@@ -50,7 +51,7 @@ type counters struct {
 	connected, maximum, total, offline atomic.Int64
 	inflight, inflightDropped          atomic.Int64
 	queued, queuedBytes                atomic.Int64
-	subscriptions                      atomic.Int64
+	subscriptions, panics              atomic.Int64
 	dropped                            [dropReasons]atomic.Int64
 	refused                            [256]atomic.Int64
 	base                               Stats // totals of earlier runs
@@ -138,6 +139,7 @@ func (c *counters) fill(st *Stats) {
 	st.InflightDropped = c.inflightDropped.Load()
 	st.Queued, st.QueuedBytes = c.queued.Load(), c.queuedBytes.Load()
 	st.Subscriptions = c.subscriptions.Load()
+	st.Panics = c.panics.Load()
 	st.Dropped = make(map[string]int64, dropReasons)
 	for r := range c.dropped {
 		n := c.dropped[r].Load()

@@ -28,9 +28,13 @@ type streamTransport struct {
 }
 
 func (t *streamTransport) read(buf []byte) ([]byte, error) {
-	want := smallBuffer / 2
+	want := smallBuffer
 	if t.large {
 		want = t.size
+	}
+	if len(buf) == 0 && cap(buf) > want { // a waiting connection holds no large buffer
+		giveBack(buf)
+		buf = nil
 	}
 	if buf == nil {
 		buf = borrow(want)
