@@ -190,15 +190,15 @@ func (c *Client) write(pk packets.Packet) error {
 	if cap(c.buf) > maxKeptBuffer {
 		c.buf = nil
 	}
+	if pk.Type() == packets.TypeDisconnect {
+		c.setErr(ErrClosed) // nothing may follow it [MQTT-3.14.4-2]
+	}
 	if _, err := c.conn.Write(b); err != nil {
 		err = fmt.Errorf("send %s: %w", pk.Type(), err)
 		c.finish(err)
 		return err
 	}
 	c.lastWrite.Store(time.Now().UnixNano())
-	if pk.Type() == packets.TypeDisconnect {
-		c.setErr(ErrClosed) // nothing may follow it [MQTT-3.14.4-2]
-	}
 	return nil
 }
 
