@@ -43,6 +43,8 @@ type Client struct {
 	deadline deadline     // CONNECT time-out, then Keep Alive
 	shard    uint32       // of the counters
 
+	over atomic.Bool // ending is set; the reader asks after every packet
+
 	mu       sync.Mutex
 	ending   error // why the connection ends, nil while it does not
 	userData any
@@ -127,10 +129,7 @@ func (c *Client) sendDisconnect(reason error) {
 	if c.problemInformation {
 		pk.Properties.ReasonString = reasonString(reason)
 	}
-	if c.send(pk) != nil && pk.Properties.ReasonString != "" { // [MQTT-3.14.2-3]
-		pk.Properties.ReasonString = ""
-		_ = c.send(pk) // a closed queue takes nothing any more
-	}
+	_ = c.send(pk) // a closed queue takes nothing any more
 }
 
 // kill ends the connection without a word.
@@ -148,6 +147,7 @@ func (c *Client) setEnding(reason error) (first bool) {
 		return false
 	}
 	c.ending = reason
+	c.over.Store(true)
 	return true
 }
 
@@ -169,7 +169,9 @@ func (c *Client) expire(now instant) {
 		c.server.deadlines.set(&c.deadline, due)
 		return
 	}
-	c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	c.server.spawn(func() { // it may call hooks, which may block, which deadlines may not
+		c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	})
 }
 
 var errConnectTimeout = errors.New("no CONNECT in time")

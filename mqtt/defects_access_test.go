@@ -76,7 +76,7 @@ func TestARefusedPublishIsAcknowledgedAndNeitherKeptNorDelivered(t *testing.T) {
 				publish.QoS, publish.PacketID = 1, 7
 				c.Send(&publish)
 				if ack := mqtttest.Expect[*packets.Puback](c); ack.Code != code || ack.PacketID != 7 {
-					t.Errorf("PUBACK %v, want %v", ack.Code, code)
+					t.Errorf("PUBACK %v, want %v", ack.Code, code) // [MQTT311-3.3.5-2]
 				}
 				publish.QoS, publish.PacketID = 2, 8
 				c.Send(&publish)

@@ -33,11 +33,8 @@ func (in *inbound) session() *session { return in.client.session.Load() }
 // listener on the connection's own goroutine.
 func (s *Server) establish(listener string, conn net.Conn) error {
 	defer conn.Close()
-	set := s.hooks.load()
-	for _, accept := range set.onAccept {
-		if !accept(conn) {
-			return nil
-		}
+	if !s.admits(conn) {
+		return nil
 	}
 	c := s.newClient(conn, listener)
 	if err := s.track(c); err != nil {
@@ -51,6 +48,19 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 	err := in.run()
 	s.guard(func() { in.finish(err) })
 	return nil
+}
+
+// admits asks the OnAccept hooks, in order.
+func (s *Server) admits(conn net.Conn) (yes bool) {
+	s.guard(func() {
+		for _, accept := range s.hooks.load().onAccept {
+			if !accept(conn) {
+				return
+			}
+		}
+		yes = true
+	})
+	return yes
 }
 
 // run reads until the connection ends and returns why; nil after DISCONNECT.
@@ -114,11 +124,11 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		if err != nil {
 			return used, err
 		}
-		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
-			return used, err
-		}
 		if n == 0 {
 			return used, nil
+		}
+		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
+			return used, err
 		}
 		if n+size > in.maximum {
 			return used, protocolErrorf(packets.ErrPacketTooLarge, "a packet of %d bytes; at most %d are allowed", n+size, in.maximum)
@@ -130,7 +140,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		used += n + size
 		in.traffic.in[first>>4]++
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
-			return used, err
+			return used, withCode(err)
 		}
 		if in.client.isEnding() {
 			return used, nil
@@ -139,7 +149,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 	return used, nil
 }
 
-func (c *Client) isEnding() bool { return c.endingReason() != nil }
+func (c *Client) isEnding() bool { return c.over.Load() }
 
 // finish ends the connection: its session is detached, its Will Message sent,
 // the client told, the hooks told.
@@ -178,8 +188,12 @@ func (in *inbound) close(reason error) {
 		c.waitDrained(0)
 		return
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
-	c.waitDrained(lingerTime)
+	if errors.Is(reason, packets.ErrServerShuttingDown) {
+		c.waitDrained(forever) // Shutdown cuts the connection when its patience ends
+	} else {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
+	}
 	if !errors.Is(reason, errDisconnected) {
 		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)
 	}

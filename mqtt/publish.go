@@ -2,10 +2,12 @@ package mqtt
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
+	"github.com/linnetmq/linnet/topics"
 )
 
 // published handles a PUBLISH from the client: the steps of its way in order.
@@ -114,7 +116,13 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 		if p, err = set.publish(in.client, p); err != nil {
 			return 0, err
 		}
+		if p.QoS > 2 {
+			return 0, fmt.Errorf("a hook changed the QoS to %d", p.QoS)
+		}
 		if frame = nil; p.Topic != rt.topic {
+			if err := topics.ValidName(p.Topic); err != nil {
+				return 0, fmt.Errorf("a hook changed the topic: %w", err)
+			}
 			rt = in.lookup(p.Topic)
 			p.Topic = rt.topic
 		}
@@ -207,7 +215,7 @@ func (s *session) full() bool {
 }
 
 // refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason
-// Code; a v3 publisher an ordinary acknowledgement [MQTT-3.3.5-2], except that
+// Code; a v3 publisher an ordinary acknowledgement [MQTT311-3.3.5-2], except that
 // it is disconnected when its message found no room.
 func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
