@@ -28,6 +28,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitOK
 	}
+	if g := gmqttOf(args[0]); g != nil {
+		return g.main(ctx, args[1:], stdout, stderr)
+	}
 	s := shapeOf(args[0])
 	if s == nil {
 		fmt.Fprintf(stderr, "linnet bench: no pattern is called %q\n\n", args[0])
@@ -41,6 +44,9 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: linnet bench <pattern> [flags] [url]\n\npatterns:\n")
 	for i := range shapes {
 		fmt.Fprintf(w, "  %-14s %s\n", shapes[i].name, shapes[i].about)
+	}
+	for _, g := range gmqttPrograms {
+		fmt.Fprintf(w, "  %-14s %s\n", g.name, g.about)
 	}
 	fmt.Fprint(w, "\nflags of a pattern: linnet bench <pattern> -help\n")
 }
