@@ -43,7 +43,10 @@ var doors = []door{
 
 	{packages: "internal/client", may: []string{"packets", "topics"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
-	{packages: "internal/bench", may: []string{"packets", "topics", "internal/client"}},
+	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
+	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth"}},
+	{packages: "bench/compare", may: []string{"internal/bench"}},
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 

@@ -88,7 +88,7 @@ func (f *gmqttFlags) config() (Config, error) {
 		return Config{}, errors.New("intervals and times must not be negative")
 	}
 	return Config{
-		Pattern: "p2p", URL: "tcp://" + net.JoinHostPort(f.host, strings.TrimPrefix(f.port, ":")), AllowRemote: f.allowRemote,
+		Pattern: "pub", URL: "tcp://" + net.JoinHostPort(f.host, strings.TrimPrefix(f.port, ":")), AllowRemote: f.allowRemote,
 		Username: f.user, Password: f.password, Topic: f.topic, QoS: byte(f.qos), Size: f.size, Version: packets.V311,
 		Publishers: f.clients, Count: int64(f.count),
 	}, nil

@@ -61,11 +61,14 @@ func (s *shape) main(ctx context.Context, args []string, stdout, stderr io.Write
 	case err != nil:
 		return exitUsage // the flag set has told
 	}
-	if fs.NArg() > 1 {
-		return complain(stderr, fmt.Errorf("too many arguments: %q", fs.Args()))
-	}
-	if fs.NArg() == 1 {
+	if fs.NArg() > 0 {
 		c.URL = fs.Arg(0)
+		if fs.Parse(fs.Args()[1:]) != nil { // flags may stand behind the URL
+			return exitUsage
+		}
+	}
+	if fs.NArg() > 0 {
+		return complain(stderr, fmt.Errorf("too many arguments: %q", fs.Args()))
 	}
 	if err := o.apply(s, &c); err != nil {
 		return complain(stderr, err)
