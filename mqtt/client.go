@@ -43,6 +43,8 @@ type Client struct {
 	deadline deadline     // CONNECT time-out, then Keep Alive
 	shard    uint32       // of the counters
 
+	over atomic.Bool // ending is set; the reader asks after every packet
+
 	mu       sync.Mutex
 	ending   error // why the connection ends, nil while it does not
 	userData any
@@ -127,10 +129,7 @@ func (c *Client) sendDisconnect(reason error) {
 	if c.problemInformation {
 		pk.Properties.ReasonString = reasonString(reason)
 	}
-	if c.send(pk) != nil && pk.Properties.ReasonString != "" { // [MQTT-3.14.2-3]
-		pk.Properties.ReasonString = ""
-		_ = c.send(pk) // a closed queue takes nothing any more
-	}
+	_ = c.send(pk) // a closed queue takes nothing any more
 }
 
 // kill ends the connection without a word.
@@ -148,6 +147,7 @@ func (c *Client) setEnding(reason error) (first bool) {
 		return false
 	}
 	c.ending = reason
+	c.over.Store(true)
 	return true
 }
 

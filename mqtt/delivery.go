@@ -11,17 +11,12 @@ import (
 // caller flushes the connection, which r notes.
 func (s *session) deliver(r *router, d delivery) {
 	s.mu.Lock()
-	if s.ended {
+	if s.over || s.ended {
 		s.discardUncounted(d, DropSessionEnded)
 		s.unlock()
 		return
 	}
 	c := s.online.Load()
-	if c == nil && !s.durable() && s.client == nil {
-		s.discardUncounted(d, DropSessionEnded)
-		s.unlock()
-		return
-	}
 	if c != nil && s.queue.len == 0 && len(s.resend) == 0 && s.hasRoom(c) {
 		s.sendLocked(c, d, r)
 		s.unlock()
@@ -263,11 +258,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	if o.aliases.maximum > 0 {
 		topic := out.topic
 		defer func() { out.topic, out.alias = topic, 0 }()
-		alias, known := o.aliases.aliasFor(topic)
-		out.alias = alias
-		if known {
-			out.topic = ""
-		}
+		c.useAliasLocked(out)
 	}
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
@@ -284,6 +275,24 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	o.mu.Unlock()
 	r.traffic.bytesOut += int64(size)
 	r.traffic.out[packets.TypePublish]++
+}
+
+// useAliasLocked gives the PUBLISH its topic's alias, unless that makes it too
+// large for the client [MQTT-3.1.2-24]. c.out.mu is held.
+func (c *Client) useAliasLocked(out *outgoing) {
+	topic := out.topic
+	alias, known := c.out.aliases.aliasFor(topic)
+	out.alias = alias
+	if known {
+		out.topic = ""
+	}
+	if alias == 0 || c.maximumPacketSize == 0 || out.size(c.version) <= int(c.maximumPacketSize) {
+		return
+	}
+	out.topic, out.alias = topic, 0
+	if !known {
+		c.out.aliases.forgetNewest(topic)
+	}
 }
 
 // acknowledged handles PUBACK, PUBREC, PUBREL's answer and so on from the
@@ -314,6 +323,9 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 	case t == packets.TypePubrec && d.qos == 2 && code.Failed() && (d.state == awaitAck || d.state == unsent):
 		s.completeLocked(d, code) // the flow is over [MQTT-4.3.3-4]
 	case t == packets.TypePubrec && d.qos == 2 && !code.Failed():
+		if d.state == unsent {
+			s.outstanding++
+		}
 		d.state = awaitCmp
 		s.appendAck(c, packets.TypePubrel, id)
 	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
@@ -328,7 +340,7 @@ func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
 	s.server.stats.inflight.Add(-1)
-	if s.outstanding > 0 {
+	if gone.state != unsent {
 		s.outstanding--
 	}
 	if code.Failed() {

@@ -183,6 +183,3 @@ func newServer(t testing.TB, hooks ...any) *mqtttest.Server {
 func durable(clientID string) *packets.Connect {
 	return &packets.Connect{Version: packets.V5, ClientID: clientID, Properties: packets.Properties{SessionExpiryInterval: 3600}}
 }
-
-// advance lets time pass; it is for synctest bubbles.
-func advance(d time.Duration) { <-time.After(d) }

@@ -124,11 +124,11 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		if err != nil {
 			return used, err
 		}
-		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
-			return used, err
-		}
 		if n == 0 {
 			return used, nil
+		}
+		if err := packets.CheckFlags(first); err != nil { // [MQTT-2.1.3-1]
+			return used, err
 		}
 		if n+size > in.maximum {
 			return used, protocolErrorf(packets.ErrPacketTooLarge, "a packet of %d bytes; at most %d are allowed", n+size, in.maximum)
@@ -140,7 +140,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		used += n + size
 		in.traffic.in[first>>4]++
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
-			return used, err
+			return used, withCode(err)
 		}
 		if in.client.isEnding() {
 			return used, nil
@@ -149,7 +149,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 	return used, nil
 }
 
-func (c *Client) isEnding() bool { return c.endingReason() != nil }
+func (c *Client) isEnding() bool { return c.over.Load() }
 
 // finish ends the connection: its session is detached, its Will Message sent,
 // the client told, the hooks told.
@@ -159,13 +159,13 @@ func (in *inbound) finish(err error) {
 	if ending := c.endingReason(); ending != nil {
 		reason = ending
 	}
-	c.setEnding(reason)
+	first := c.setEnding(reason)
 	s.deadlines.stop(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
-	if connected && c.version == packets.V5 && in.tellsCode(err) {
-		c.sendDisconnect(err)
+	if connected && first && c.version == packets.V5 && tellsCode(reason) {
+		c.sendDisconnect(reason)
 	}
 	c.logEnd(reason, connected)
 	if connected {
@@ -174,11 +174,11 @@ func (in *inbound) finish(err error) {
 	in.close(reason)
 }
 
-// tellsCode tells whether an error of the reader's own is for the client to
-// know: one with a Reason Code that was not sent by stop.
-func (in *inbound) tellsCode(err error) bool {
+// tellsCode tells whether the reason is for the client to know: it has a
+// Reason Code. Reasons given to stop were told there.
+func tellsCode(reason error) bool {
 	var code packets.Code
-	return err != nil && errors.As(err, &code) && in.client.endingReason() == err
+	return errors.As(reason, &code)
 }
 
 // close closes the connection so that the last packet arrives.

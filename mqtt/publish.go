@@ -215,7 +215,7 @@ func (s *session) full() bool {
 }
 
 // refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason
-// Code; a v3 publisher an ordinary acknowledgement [MQTT-3.3.5-2], except that
+// Code; a v3 publisher an ordinary acknowledgement [MQTT311-3.3.5-2], except that
 // it is disconnected when its message found no room.
 func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client

@@ -15,7 +15,7 @@ func (in *inbound) subscribe(pk *packets.Subscribe) error {
 	if err != nil {
 		return err
 	}
-	if err := c.appendAnswer(answer, &answer.Properties); err != nil {
+	if err := c.appendPacket(answer); err != nil {
 		return err
 	}
 	in.session().pump(c)
@@ -56,17 +56,6 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		tell(c, pk, answer.Codes)
 	}
 	return answer, nil
-}
-
-// appendAnswer queues a SUBACK or UNSUBACK, without its Reason String if that
-// makes it too large for the client [MQTT-3.9.2-1] [MQTT-3.11.2-1].
-func (c *Client) appendAnswer(pk packets.Packet, props *packets.Properties) error {
-	err := c.appendPacket(pk)
-	if err != nil && props.ReasonString != "" {
-		props.ReasonString = ""
-		err = c.appendPacket(pk)
-	}
-	return err
 }
 
 func newSubscription(wanted packets.Subscription, qos byte, ids []uint32) *subscription {
@@ -116,9 +105,6 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) 
 	for _, ask := range set.grants {
 		code := ask(c, wanted)
 		if code.Failed() {
-			if code == packets.ErrUnspecified {
-				code = packets.ErrNotAuthorized
-			}
 			return 0, code
 		}
 		qos = min(qos, byte(code))
@@ -138,7 +124,7 @@ func (c *Client) subackCode(err error) packets.Code {
 // unsubscribe handles UNSUBSCRIBE.
 func (in *inbound) unsubscribe(pk *packets.Unsubscribe) error {
 	answer := in.carryOutUnsubscribe(pk)
-	return in.client.appendAnswer(answer, &answer.Properties)
+	return in.client.appendPacket(answer)
 }
 
 func (in *inbound) carryOutUnsubscribe(pk *packets.Unsubscribe) *packets.Unsuback {
