@@ -32,6 +32,9 @@ func (s *session) deliver(r *router, d delivery) {
 
 // enqueueLocked queues d and reports whether it found no room.
 func (s *session) enqueueLocked(d delivery) (full bool) {
+	if d.qos > 0 && s.client != nil && s.window.used == allSlots-1 {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	}
 	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
 		if gone.msg == d.msg && !gone.queued() {
 			full = true
@@ -168,7 +171,6 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 	d.state = awaitAck
 	slot := s.window.add(d)
 	if slot == nil {
-		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
 		s.enqueueLocked(d)
 		return false
 	}

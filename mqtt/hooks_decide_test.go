@@ -194,7 +194,7 @@ func TestHookFuncs(t *testing.T) {
 			{"zero", 2, 0, 0}, {"one", 2, 1, 1}, {"two", 2, 2, 2},
 			{"two", 1, 1, 1}, // never more than was asked for
 			{"one", 0, 0, 0},
-			{"no", 1, packets.ErrNotAuthorized, packets.ErrUnspecified},
+			{"no", 1, packets.ErrUnspecified, packets.ErrUnspecified},
 			{"quota", 1, packets.ErrQuotaExceeded, packets.ErrUnspecified},
 		}
 		for _, v := range []packets.Version{packets.V311, packets.V5} {
