@@ -22,9 +22,6 @@ func (s *session) deliver(r *router, d delivery) {
 		s.unlock()
 		return
 	}
-	if s.window.used == identifiers {
-		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
-	}
 	full := s.enqueueLocked(d)
 	victim := s.client
 	s.unlock()
@@ -35,6 +32,9 @@ func (s *session) deliver(r *router, d delivery) {
 
 // enqueueLocked queues d and reports whether it found no room.
 func (s *session) enqueueLocked(d delivery) (full bool) {
+	if d.qos > 0 && s.client != nil && s.window.used == identifiers {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	}
 	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
 		if gone.msg == d.msg && !gone.queued() {
 			full = true
