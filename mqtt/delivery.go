@@ -62,13 +62,14 @@ func (s *session) hasRoom(c *Client) bool {
 	return s.outstanding < int(c.receiveMaximum) && c.hasRoom()
 }
 
-// hasRoom tells whether the connection's outbound queue takes more. If not,
-// the connection resumes its session when it has drained.
+// hasRoom tells whether the connection's outbound queue takes more of what can
+// wait; the other half of it is for QoS 0 messages, which cannot. If not, the
+// connection resumes its session when it has drained.
 func (c *Client) hasRoom() bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.pending < int(c.server.options.Capabilities.MaximumClientWritesPending) || o.closed {
+	if o.pending <= int(c.server.options.Capabilities.MaximumClientWritesPending)/2 || o.closed {
 		return true
 	}
 	o.starved = true
