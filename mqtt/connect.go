@@ -131,6 +131,10 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	c.sessionExpiry = s.sessionExpiry(pk)
 	s.limitKeepAlive(c)
+	ack := s.connack(c, pk, authData)
+	if err := c.canTake(ack); err != nil {
+		return err
+	}
 	a, err := s.registry.attach(s, c, pk.CleanStart, c.sessionExpiry)
 	if err != nil {
 		return err
@@ -141,7 +145,8 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
 	}
-	err = c.appendPacket(s.connack(c, pk, a.present, authData))
+	ack.SessionPresent = a.present && pk.Version != packets.V31
+	err = c.appendPacket(ack)
 	c.session.Store(a.session)
 	in.self = a.session
 	s.stats.connect()
@@ -158,6 +163,19 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		tell(c, pk)
 	}
 	return nil
+}
+
+// canTake refuses, before a session is touched, a client whose Maximum Packet
+// Size leaves no room for what it must be told [MQTT-3.1.2-24].
+func (c *Client) canTake(ack *packets.Connack) error {
+	if c.maximumPacketSize == 0 {
+		return nil
+	}
+	b, err := ack.Append(nil, c.version)
+	if err == nil && c.exceeds(b) {
+		err = protocolErrorf(packets.ErrPacketTooLarge, "the CONNACK has %d bytes, the client accepts %d", len(b), c.maximumPacketSize)
+	}
+	return err
 }
 
 // sessionExpiry is the Session Expiry Interval in force. A persistent session
@@ -191,8 +209,8 @@ func (s *Server) watchKeepAlive(c *Client) {
 }
 
 // connack accepts the client and tells a v5 client what holds here.
-func (s *Server) connack(c *Client, pk *packets.Connect, present bool, authData []byte) *packets.Connack {
-	ack := &packets.Connack{SessionPresent: present && pk.Version != packets.V31}
+func (s *Server) connack(c *Client, pk *packets.Connect, authData []byte) *packets.Connack {
+	ack := new(packets.Connack)
 	if pk.Version != packets.V5 {
 		return ack
 	}

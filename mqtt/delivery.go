@@ -32,6 +32,9 @@ func (s *session) deliver(r *router, d delivery) {
 
 // enqueueLocked queues d and reports whether it found no room.
 func (s *session) enqueueLocked(d delivery) (full bool) {
+	if d.qos > 0 && s.client != nil && s.window.used == identifiers {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	}
 	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
 		if gone.msg == d.msg && !gone.queued() {
 			full = true
@@ -168,8 +171,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 	}
 	d.state = awaitAck
 	slot := s.window.add(d)
-	if slot == nil {
-		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	if slot == nil { // not while what is in flight counts against Receive Maximum
 		s.enqueueLocked(d)
 		return false
 	}
@@ -259,11 +261,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	if o.aliases.maximum > 0 {
 		topic := out.topic
 		defer func() { out.topic, out.alias = topic, 0 }()
-		alias, known := o.aliases.aliasFor(topic)
-		out.alias = alias
-		if known {
-			out.topic = ""
-		}
+		c.useAliasLocked(out)
 	}
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
@@ -280,6 +278,24 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	o.mu.Unlock()
 	r.traffic.bytesOut += int64(size)
 	r.traffic.out[packets.TypePublish]++
+}
+
+// useAliasLocked gives the PUBLISH its topic's alias, unless that makes it too
+// large for the client [MQTT-3.1.2-24]. c.out.mu is held.
+func (c *Client) useAliasLocked(out *outgoing) {
+	topic := out.topic
+	alias, known := c.out.aliases.aliasFor(topic)
+	out.alias = alias
+	if known {
+		out.topic = ""
+	}
+	if alias == 0 || c.maximumPacketSize == 0 || out.size(c.version) <= int(c.maximumPacketSize) {
+		return
+	}
+	out.topic, out.alias = topic, 0
+	if !known {
+		c.out.aliases.forgetNewest(topic)
+	}
 }
 
 // acknowledged handles PUBACK, PUBREC, PUBREL's answer and so on from the

@@ -225,6 +225,22 @@ func (c *Client) ExpectClosedWithin(d time.Duration) {
 	}
 }
 
+// ReceiveUntilClosed returns the packets that come before the end of the
+// connection.
+func (c *Client) ReceiveUntilClosed() (pks []packets.Packet) {
+	c.t.Helper()
+	for {
+		pk, err := c.receive(Patience)
+		if err != nil {
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				c.t.Fatal("the connection is still open")
+			}
+			return pks
+		}
+		pks = append(pks, pk)
+	}
+}
+
 // Close cuts the connection without DISCONNECT, as a lost network does.
 func (c *Client) Close() {
 	c.t.Helper()
