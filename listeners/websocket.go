@@ -89,8 +89,7 @@ func (l *Websocket) upgrade(w http.ResponseWriter, r *http.Request) {
 		l.refuse(addrOf(r.RemoteAddr), err)
 		return
 	}
-	// Ends when establish returns; Serve waits for it through the gate.
-	go func() {
+	go func() { //arch:ok ends when establish returns; Serve waits for it through the gate
 		defer l.gate.leave()
 		if err := l.establish(conn); err != nil {
 			l.log.Debug("connection ended", "listener", l.id, "remote", conn.RemoteAddr(), "err", err)

@@ -90,6 +90,10 @@ func (c clock) after(d time.Duration) instant { return c.now() + instant(d) }
 // wall converts an instant into wall clock time.
 func (c clock) wall(t instant) time.Time { return time.Now().Add(time.Duration(t - c.now())) }
 
+// at is the instant of a wall clock time, negative if that was before the
+// server was made.
+func (c clock) at(t time.Time) instant { return c.now() + instant(time.Until(t)) }
+
 // secondsLeft is the remaining time in whole seconds, rounded up, at least 0.
 func secondsLeft(expires, now instant) uint32 {
 	if expires <= now {

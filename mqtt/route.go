@@ -181,11 +181,12 @@ func (r *router) deliver(t *target, p *publication) {
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
 		return
 	}
-	if c := t.session.online.Load(); c != nil {
+	c := t.session.online.Load()
+	if c != nil && !t.session.qos0Waits.Load() {
 		r.sendQoS0(c, t, p, retain)
 		return
 	}
-	if r.server.options.Capabilities.QueueQoS0Messages {
+	if c != nil || r.server.options.Capabilities.QueueQoS0Messages { // [MQTT-4.6.0-5]
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, retain: retain})
 	}
 }
@@ -284,9 +285,7 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 	out := p.outgoing(t.ids, retain, r.server.clock)
 	if reason, dropped := c.wouldDrop(&out); dropped {
 		r.server.stats.drop(reason, 1)
-		for _, tell := range set.onPublishDropped {
-			tell(c, out.packet(), reason)
-		}
+		c.tellDropped(set, out.packet(), reason)
 		return
 	}
 	if set.wantsSent() {
@@ -295,6 +294,14 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 		c.appendPublish(&out, nil)
 	}
 	r.relieve(c)
+}
+
+func (c *Client) tellDropped(set *hookSet, pk *packets.Publish, reason DropReason) {
+	var err error
+	defer c.closeOnPanic(&err)
+	for _, tell := range set.onPublishDropped {
+		tell(c, pk, reason)
+	}
 }
 
 func (c *Client) wouldDrop(out *outgoing) (DropReason, bool) {

@@ -2,12 +2,14 @@
 # Runs the Eclipse Paho interoperability suite against our broker:
 #   scripts/paho.sh DIR [PORT]
 # DIR is a checkout of paho.mqtt.testing at the commit below. BROKER is the
-# command that starts the broker on PORT ({PORT} is replaced).
+# command that starts the broker on PORT ({PORT} is replaced); the broker of
+# internal/interop/pahobroker by default, which refuses a filter and shortens
+# the Keep Alive as the suite expects it.
 set -euo pipefail
 commit=9d7bb80bb8b9d9cfc0b52f8cb4c1916401281103
 dir=${1:?usage: paho.sh DIR [PORT]}
 port=${2:-1883}
-broker=${BROKER:-env LINNET_LISTENERS_0_ADDRESS=127.0.0.1:\{PORT\} bin/linnet serve}
+broker=${BROKER:-bin/pahobroker 127.0.0.1:\{PORT\}}
 
 dir=$(cd "$dir" && pwd)
 cd "$(dirname "$0")/.."
@@ -31,7 +33,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-if [ -z "${BROKER:-}" ]; then go build -o bin/linnet ./cmd/linnet; fi
+if [ -z "${BROKER:-}" ]; then go build -o bin/pahobroker ./internal/interop/pahobroker; fi
 
 # suite FILE WANT: a fresh broker, then the suite, which must pass WANT tests.
 #
