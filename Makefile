@@ -8,9 +8,13 @@ PAHOPORT ?= 1883
 
 .PHONY: test check lint fuzz cover paho conformance cross tidy generated bench clean
 
+# The client libraries of internal/interop/clients are a module of their own,
+# and race with themselves, so that tests with them run without -race. -mod=mod
+# has its go.mod follow ours; "make tidy" finds what was not committed.
 test: ## install what the tests need, then run them all
 	scripts/install-test-needs.sh
 	$(GO) test -race -shuffle=on $(GOTESTFLAGS) ./...
+	$(GO) test -C internal/interop/clients -mod=mod $(GOTESTFLAGS) ./...
 
 check: ## what a change must pass before it is sent, under 10 minutes
 	$(MAKE) tidy lint generated cross test
@@ -37,6 +41,7 @@ cross: ## build and vet for every system we promise
 
 tidy: ## fail if go.mod lists too much or too little
 	$(GO) mod tidy -diff
+	$(GO) mod tidy -C internal/interop/clients -diff
 
 generated: conformance ## fail if a generated file is not committed as generated
 	git diff --exit-code -- docs/conformance.md

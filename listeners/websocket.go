@@ -89,8 +89,7 @@ func (l *Websocket) upgrade(w http.ResponseWriter, r *http.Request) {
 		l.refuse(addrOf(r.RemoteAddr), err)
 		return
 	}
-	// Ends when establish returns; Serve waits for it through the gate.
-	go func() {
+	go func() { //arch:ok ends when establish returns; Serve waits for it through the gate
 		defer l.gate.leave()
 		if err := l.establish(conn); err != nil {
 			l.log.Debug("connection ended", "listener", l.id, "remote", conn.RemoteAddr(), "err", err)
@@ -112,7 +111,9 @@ func (l *Websocket) hijack(w http.ResponseWriter, r *http.Request, protocol stri
 		return nil, fmt.Errorf("WebSocket upgrade: %w", err)
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // cannot fail: that much is there
-	return newWebsocketConn(conn, slices.Clone(early)), nil
+	c := newWebsocketConn(conn, slices.Clone(early))
+	c.origin = strings.Clone(r.Header.Get("Origin")) // not the memory of the whole header
+	return c, nil
 }
 
 // wsRefusal is why a request is not upgraded.

@@ -30,6 +30,9 @@ func (t *aliasTable) aliasFor(topic string) (alias uint16, known bool) {
 	return alias, false
 }
 
+// forgetNewest takes back the alias given last, which the receiver was not told.
+func (t *aliasTable) forgetNewest(topic string) { delete(t.byTopic, topic) }
+
 // inboundAliases are the Topic Aliases a publisher has set on its connection.
 // Only its reader touches them.
 type inboundAliases struct {

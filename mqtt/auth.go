@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"errors"
+
 	"github.com/linnetmq/linnet/packets"
 )
 
@@ -70,6 +72,21 @@ func (in *inbound) authenticating(first byte, body, _ []byte) error {
 	if err != nil {
 		return in.refuseConnect(err)
 	}
+	set := in.server.hooks.load()
+	if pk, err = set.readPacket(in.client, pk); err != nil {
+		if errors.Is(err, ErrRejectPacket) {
+			return nil
+		}
+		return in.refuseConnect(err)
+	}
+	err = in.authStep(pk)
+	for _, tell := range set.onPacketProcessed {
+		tell(in.client, pk, err)
+	}
+	return err
+}
+
+func (in *inbound) authStep(pk packets.Packet) error {
 	switch pk := pk.(type) {
 	case *packets.Auth:
 		if err := in.stepAuth(pk, packets.CodeContinueAuthentication); err != nil {

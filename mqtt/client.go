@@ -43,6 +43,12 @@ type Client struct {
 	deadline deadline     // CONNECT time-out, then Keep Alive
 	shard    uint32       // of the counters
 
+	parkable bool           // its transport is a raw socket
+	parked   atomic.Bool    // no goroutine reads it; whoever clears this starts one
+	fd       int32          // its descriptor, once parked
+	polled   bool           // its descriptor is known to the parker's poller
+	inbound  inboundAliases // kept for the reader while parked
+
 	over atomic.Bool // ending is set; the reader asks after every packet
 
 	mu       sync.Mutex
@@ -121,6 +127,7 @@ func (c *Client) stop(reason error) {
 		c.sendDisconnect(reason)
 	}
 	_ = c.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
+	c.wake()
 }
 
 // sendDisconnect tells a v5 client why its connection ends [MQTT-4.13.2-1].
@@ -129,10 +136,7 @@ func (c *Client) sendDisconnect(reason error) {
 	if c.problemInformation {
 		pk.Properties.ReasonString = reasonString(reason)
 	}
-	if c.send(pk) != nil && pk.Properties.ReasonString != "" { // [MQTT-3.14.2-3]
-		pk.Properties.ReasonString = ""
-		_ = c.send(pk) // a closed queue takes nothing any more
-	}
+	_ = c.send(pk) // a closed queue takes nothing any more
 }
 
 // kill ends the connection without a word.
@@ -140,6 +144,7 @@ func (c *Client) kill(reason error) {
 	c.setEnding(reason)
 	if c.conn != nil {
 		_ = c.conn.Close() // nothing is expected of it any more
+		c.wake()
 	}
 }
 
@@ -172,7 +177,9 @@ func (c *Client) expire(now instant) {
 		c.server.deadlines.set(&c.deadline, due)
 		return
 	}
-	c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	c.server.spawn(func() { // it may call hooks, which may block, which deadlines may not
+		c.stop(protocolErrorf(packets.ErrKeepAliveTimeout, "nothing was heard for one and a half times the Keep Alive of %d s", c.keepAlive))
+	})
 }
 
 var errConnectTimeout = errors.New("no CONNECT in time")

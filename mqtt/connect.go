@@ -21,10 +21,14 @@ func (in *inbound) first(first byte, body, _ []byte) error {
 		return in.refuseConnect(err)
 	}
 	in.client.identify(pk)
-	if err := in.connect(pk); err != nil {
-		return in.refuseConnect(err)
+	err := in.connect(pk)
+	if err != nil {
+		err = in.refuseConnect(err)
 	}
-	return nil
+	for _, tell := range in.server.hooks.load().onPacketProcessed {
+		tell(in.client, pk, err)
+	}
+	return err
 }
 
 // identify takes over what the CONNECT says of the client.
@@ -122,8 +126,15 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	for _, tell := range set.onSessionEstablish {
 		tell(c, pk)
 	}
+	if reason := c.endingReason(); reason != nil {
+		return reason // a hook closed the connection, or the time for the CONNECT is over
+	}
 	c.sessionExpiry = s.sessionExpiry(pk)
 	s.limitKeepAlive(c)
+	ack := s.connack(c, pk, authData)
+	if err := c.canTake(ack); err != nil {
+		return err
+	}
 	a, err := s.registry.attach(s, c, pk.CleanStart, c.sessionExpiry)
 	if err != nil {
 		return err
@@ -134,7 +145,8 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
 	}
-	err = c.appendPacket(s.connack(c, pk, a.present, authData))
+	ack.SessionPresent = a.present && pk.Version != packets.V31
+	err = c.appendPacket(ack)
 	c.session.Store(a.session)
 	in.self = a.session
 	s.stats.connect()
@@ -151,6 +163,19 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		tell(c, pk)
 	}
 	return nil
+}
+
+// canTake refuses, before a session is touched, a client whose Maximum Packet
+// Size leaves no room for what it must be told [MQTT-3.1.2-24].
+func (c *Client) canTake(ack *packets.Connack) error {
+	if c.maximumPacketSize == 0 {
+		return nil
+	}
+	b, err := ack.Append(nil, c.version)
+	if err == nil && c.exceeds(b) {
+		err = protocolErrorf(packets.ErrPacketTooLarge, "the CONNACK has %d bytes, the client accepts %d", len(b), c.maximumPacketSize)
+	}
+	return err
 }
 
 // sessionExpiry is the Session Expiry Interval in force. A persistent session
@@ -184,8 +209,8 @@ func (s *Server) watchKeepAlive(c *Client) {
 }
 
 // connack accepts the client and tells a v5 client what holds here.
-func (s *Server) connack(c *Client, pk *packets.Connect, present bool, authData []byte) *packets.Connack {
-	ack := &packets.Connack{SessionPresent: present && pk.Version != packets.V31}
+func (s *Server) connack(c *Client, pk *packets.Connect, authData []byte) *packets.Connack {
+	ack := new(packets.Connack)
 	if pk.Version != packets.V5 {
 		return ack
 	}
@@ -250,10 +275,7 @@ func (in *inbound) refuseConnect(err error) error {
 	case code == packets.ErrMalformedPacket || code == packets.ErrProtocolError || code == packets.ErrImplementationSpecific:
 		return err // 3.x has no return code for it: the connection is closed
 	}
-	if c.appendPacket(ack) != nil && ack.Properties.ReasonString != "" {
-		ack.Properties.ReasonString = ""
-		_ = c.appendPacket(ack) // a client that takes no packets gets none
-	}
+	_ = c.appendPacket(ack) // a client that takes no packets gets none
 	return err
 }
 
@@ -281,7 +303,8 @@ func (s *Server) disconnected(c *Client, reason error) {
 		s.registry.remove(sess)
 		s.endSession(sess)
 	}
-	if will != nil && (delayed == nil || !held && sess.hasEnded() || ends) {
+	ends = ends || !held && sess.hasEnded()
+	if will != nil && (delayed == nil || ends) {
 		s.publishWill(will)
 	}
 	if errors.Is(reason, errDisconnected) {

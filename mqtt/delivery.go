@@ -11,17 +11,12 @@ import (
 // caller flushes the connection, which r notes.
 func (s *session) deliver(r *router, d delivery) {
 	s.mu.Lock()
-	if s.ended {
+	if s.over || s.ended {
 		s.discardUncounted(d, DropSessionEnded)
 		s.unlock()
 		return
 	}
 	c := s.online.Load()
-	if c == nil && !s.durable() && s.client == nil {
-		s.server.stats.drop(DropSessionEnded, 1)
-		s.unlock()
-		return
-	}
 	if c != nil && s.queue.len == 0 && len(s.resend) == 0 && s.hasRoom(c) {
 		s.sendLocked(c, d, r)
 		s.unlock()
@@ -37,6 +32,9 @@ func (s *session) deliver(r *router, d delivery) {
 
 // enqueueLocked queues d and reports whether it found no room.
 func (s *session) enqueueLocked(d delivery) (full bool) {
+	if d.qos > 0 && s.client != nil && s.window.used == identifiers {
+		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	}
 	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
 		if gone.msg == d.msg && !gone.queued() {
 			full = true
@@ -64,13 +62,14 @@ func (s *session) hasRoom(c *Client) bool {
 	return s.outstanding < int(c.receiveMaximum) && c.hasRoom()
 }
 
-// hasRoom tells whether the connection's outbound queue takes more. If not,
-// the connection resumes its session when it has drained.
+// hasRoom tells whether the connection's outbound queue takes more of what can
+// wait; the other half of it is for QoS 0 messages, which cannot. If not, the
+// connection resumes its session when it has drained.
 func (c *Client) hasRoom() bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.pending < int(c.server.options.Capabilities.MaximumClientWritesPending) || o.closed {
+	if o.pending <= int(c.server.options.Capabilities.MaximumClientWritesPending)/2 || o.closed {
 		return true
 	}
 	o.starved = true
@@ -172,8 +171,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 	}
 	d.state = awaitAck
 	slot := s.window.add(d)
-	if slot == nil {
-		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
+	if slot == nil { // not while what is in flight counts against Receive Maximum
 		s.enqueueLocked(d)
 		return false
 	}
@@ -263,11 +261,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	if o.aliases.maximum > 0 {
 		topic := out.topic
 		defer func() { out.topic, out.alias = topic, 0 }()
-		alias, known := o.aliases.aliasFor(topic)
-		out.alias = alias
-		if known {
-			out.topic = ""
-		}
+		c.useAliasLocked(out)
 	}
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
@@ -284,6 +278,24 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	o.mu.Unlock()
 	r.traffic.bytesOut += int64(size)
 	r.traffic.out[packets.TypePublish]++
+}
+
+// useAliasLocked gives the PUBLISH its topic's alias, unless that makes it too
+// large for the client [MQTT-3.1.2-24]. c.out.mu is held.
+func (c *Client) useAliasLocked(out *outgoing) {
+	topic := out.topic
+	alias, known := c.out.aliases.aliasFor(topic)
+	out.alias = alias
+	if known {
+		out.topic = ""
+	}
+	if alias == 0 || c.maximumPacketSize == 0 || out.size(c.version) <= int(c.maximumPacketSize) {
+		return
+	}
+	out.topic, out.alias = topic, 0
+	if !known {
+		c.out.aliases.forgetNewest(topic)
+	}
 }
 
 // acknowledged handles PUBACK, PUBREC, PUBREL's answer and so on from the
@@ -314,6 +326,9 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 	case t == packets.TypePubrec && d.qos == 2 && code.Failed() && (d.state == awaitAck || d.state == unsent):
 		s.completeLocked(d, code) // the flow is over [MQTT-4.3.3-4]
 	case t == packets.TypePubrec && d.qos == 2 && !code.Failed():
+		if d.state == unsent {
+			s.outstanding++
+		}
 		d.state = awaitCmp
 		s.appendAck(c, packets.TypePubrel, id)
 	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
@@ -328,7 +343,7 @@ func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
 	s.server.stats.inflight.Add(-1)
-	if s.outstanding > 0 {
+	if gone.state != unsent {
 		s.outstanding--
 	}
 	if code.Failed() {

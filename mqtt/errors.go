@@ -26,6 +26,16 @@ func codeFor(err error) packets.Code {
 	return packets.ErrImplementationSpecific
 }
 
+// withCode gives an error of the server's own workings, such as a hook's, the
+// Reason Code that the client is told.
+func withCode(err error) error {
+	var code packets.Code
+	if errors.As(err, &code) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", codeFor(err), err)
+}
+
 // reasonString is what a peer is told about an error: the detail of a protocol
 // error, or the words of its Reason Code. Errors of the server's own workings
 // leak nothing.

@@ -16,7 +16,8 @@ type HookFuncs struct {
 	// code refuses it with that code.
 	OnConnect func(cl *Client) packets.Code
 	// OnSubscribe is asked for every filter and returns the maximum QoS
-	// granted (0, 1, 2; never more than was asked for) or 0x80 to refuse.
+	// granted (0, 1, 2; never more than was asked for), or the Reason Code of
+	// the refusal: 0x80, or one from 0x81 on, which 3.x clients see as 0x80.
 	OnSubscribe func(cl *Client, sub packets.Subscription) packets.Code
 	// OnPublish returns false to acknowledge the message and deliver it to nobody.
 	OnPublish func(cl *Client, pk *packets.Publish) bool

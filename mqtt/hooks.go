@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,15 +18,19 @@ var ErrRejectPacket = errors.New("packet rejected")
 // delivers it to nobody.
 var ErrIgnorePacket = errors.New("packet ignored")
 
-// AddHook adds a hook: any value with methods named in this package's
-// On... interfaces, and optionally Init(config any) error, which gets config
-// now, and Stop() error, which Close calls in reverse order of adding. A method
-// On... that no event has, or with another signature, is an error: a slip of
-// the pen must not open the gate.
+// AddHook adds a hook: any value with methods named in this package's On... and
+// Stored... interfaces, and optionally Init(config any) error, which gets config
+// now, and Stop() error, which Shutdown calls in reverse order of adding. A
+// method On... or Stored... that no event has, or with another signature, is an
+// error: a slip of the pen must not open the gate. A hook that Init refuses is
+// not added and not stopped.
 func (s *Server) AddHook(hook, config any) error {
+	if s.isClosed() {
+		return ErrServerClosed
+	}
 	name := hookName(hook)
-	var joined hookSet
-	if err := joinEvents(&joined, hook, name); err != nil {
+	var alone hookSet
+	if err := joinEvents(&alone, hook, name); err != nil {
 		return err
 	}
 	if h, ok := hook.(interface{ Init(config any) error }); ok {
@@ -38,6 +43,15 @@ func (s *Server) AddHook(hook, config any) error {
 	if h, ok := hook.(interface{ Attach(s *Server) }); ok {
 		h.Attach(s)
 	}
+	if err := s.joinHook(hook, name); err != nil {
+		s.stopHook(hook)
+		return err
+	}
+	return nil
+}
+
+// joinHook publishes the set of hooks with one more.
+func (s *Server) joinHook(hook any, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateClosed {
@@ -50,6 +64,14 @@ func (s *Server) AddHook(hook, config any) error {
 	s.hooks.set.Store(&next)
 	s.hookList = append(s.hookList, hook)
 	return nil
+}
+
+func (s *Server) stopHook(hook any) {
+	if h, ok := hook.(interface{ Stop() error }); ok {
+		if err := h.Stop(); err != nil {
+			s.log.Warn("stop hook", "hook", hookName(hook), "err", err)
+		}
+	}
 }
 
 func hookName(hook any) string {
@@ -76,7 +98,7 @@ func joinEvents(set *hookSet, hook any, name string) error {
 	found := false
 	for i := range methods.NumMethod() {
 		method := methods.Method(i).Name
-		if !strings.HasPrefix(method, "On") {
+		if !strings.HasPrefix(method, "On") && !strings.HasPrefix(method, "Stored") {
 			continue
 		}
 		if err := joinMethod(set, hook, name, method); err != nil {
@@ -85,13 +107,13 @@ func joinEvents(set *hookSet, hook any, name string) error {
 		found = true
 	}
 	if !found {
-		return fmt.Errorf("add hook %s: it has none of the On... methods of package mqtt", name)
+		return fmt.Errorf("add hook %s: it has none of the On... and Stored... methods of package mqtt", name)
 	}
 	return nil
 }
 
 func joinMethod(set *hookSet, hook any, name, method string) error {
-	want := ""
+	var want []string
 	for _, e := range events {
 		if e.name != method {
 			continue
@@ -99,10 +121,15 @@ func joinMethod(set *hookSet, hook any, name, method string) error {
 		if e.join(set, hook) {
 			return nil
 		}
-		want = e.want
+		want = append(want, e.want)
 	}
-	if want != "" {
-		return fmt.Errorf("add hook %s: %s has the wrong signature, want %s", name, method, want)
+	if want != nil {
+		return fmt.Errorf("add hook %s: %s has the wrong signature, want %s", name, method, strings.Join(want, " or "))
+	}
+	for _, e := range events {
+		if strings.EqualFold(e.name, method) {
+			return fmt.Errorf("add hook %s: there is no event %s; it is written %s %s", name, method, e.name, e.want)
+		}
 	}
 	return fmt.Errorf("add hook %s: there is no event %s; events: %s", name, method, eventNames())
 }
@@ -117,7 +144,8 @@ func eventNames() string {
 	return strings.Join(names, " ")
 }
 
-func signature[F any]() string { return reflect.TypeFor[F]().String() }
+// signature writes the one method of interface I, without its name.
+func signature[I any]() string { return reflect.TypeFor[I]().Method(0).Type.String() }
 
 // hooks publishes the current set to everybody without a lock.
 type hooks struct{ set atomic.Pointer[hookSet] }
@@ -205,6 +233,33 @@ func (set *hookSet) publish(cl *Client, pk *packets.Publish) (*packets.Publish, 
 		}
 	}
 	return pk, nil
+}
+
+// changeSubscribe lets hooks change a SUBSCRIBE. A change that leaves another
+// number of filters does not count: each of the client's gets its answer.
+func (set *hookSet) changeSubscribe(cl *Client, pk *packets.Subscribe) *packets.Subscribe {
+	for _, change := range set.onSubscribe {
+		given := *pk
+		given.Subscriptions = slices.Clone(pk.Subscriptions)
+		if changed := change(cl, &given); changed != nil && len(changed.Subscriptions) == len(pk.Subscriptions) {
+			changed.PacketID = pk.PacketID
+			pk = changed
+		}
+	}
+	return pk
+}
+
+// changeUnsubscribe is changeSubscribe for UNSUBSCRIBE.
+func (set *hookSet) changeUnsubscribe(cl *Client, pk *packets.Unsubscribe) *packets.Unsubscribe {
+	for _, change := range set.onUnsubscribe {
+		given := *pk
+		given.Filters = slices.Clone(pk.Filters)
+		if changed := change(cl, &given); changed != nil && len(changed.Filters) == len(pk.Filters) {
+			changed.PacketID = pk.PacketID
+			pk = changed
+		}
+	}
+	return pk
 }
 
 // wantsSent tells that somebody looks at every packet that leaves.

@@ -32,25 +32,49 @@ func (in *inbound) session() *session { return in.client.session.Load() }
 // establish serves one connection until it is over. It is called by the
 // listener on the connection's own goroutine.
 func (s *Server) establish(listener string, conn net.Conn) error {
-	defer conn.Close()
-	set := s.hooks.load()
-	for _, accept := range set.onAccept {
-		if !accept(conn) {
-			return nil
-		}
+	if !s.admits(conn) {
+		return conn.Close()
 	}
 	c := s.newClient(conn, listener)
 	if err := s.track(c); err != nil {
+		_ = conn.Close() // the server stops; nothing was said yet
 		return err
 	}
-	defer s.untrack(c)
 	in := &inbound{router: router{server: s, shard: c.shard}, client: c}
 	in.maximum = int(s.options.MaximumConnectPacketSize)
 	in.handle = (*inbound).first
 	s.deadlines.set(&c.deadline, s.clock.after(s.options.ConnectTimeout))
-	err := in.run()
-	s.guard(func() { in.finish(err) })
+	in.serve()
 	return nil
+}
+
+// serve reads until the connection is over, or parked: then another goroutine
+// goes on with it.
+func (in *inbound) serve() {
+	c, s := in.client, in.server
+	err := in.run()
+	if errors.Is(err, errParked) {
+		return
+	}
+	s.guard(func() { in.finish(err) })
+	if c.polled {
+		s.parker.Load().vacate(c)
+	}
+	_ = c.conn.Close() // whatever was to be said has been said
+	s.untrack(c)
+}
+
+// admits asks the OnAccept hooks, in order.
+func (s *Server) admits(conn net.Conn) (yes bool) {
+	s.guard(func() {
+		for _, accept := range s.hooks.load().onAccept {
+			if !accept(conn) {
+				return
+			}
+		}
+		yes = true
+	})
+	return yes
 }
 
 // run reads until the connection ends and returns why; nil after DISCONNECT.
@@ -67,10 +91,31 @@ func (in *inbound) run() (err error) {
 		if reason := in.client.endingReason(); reason != nil {
 			return reason
 		}
+		if isTimeout(err) {
+			if err = in.idle(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// idle parks a silent connection if it can be. It was woken by a read deadline,
+// which is lifted; stop sets it again after it has set its reason.
+func (in *inbound) idle() error {
+	c := in.client
+	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if reason := c.endingReason(); reason != nil {
+		return reason
+	}
+	if in.park() {
+		return errParked
+	}
+	return nil
 }
 
 // read reads once and handles every packet that is complete.
@@ -130,7 +175,7 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		used += n + size
 		in.traffic.in[first>>4]++
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
-			return used, err
+			return used, withCode(err)
 		}
 		if in.client.isEnding() {
 			return used, nil
@@ -149,13 +194,13 @@ func (in *inbound) finish(err error) {
 	if ending := c.endingReason(); ending != nil {
 		reason = ending
 	}
-	c.setEnding(reason)
+	first := c.setEnding(reason)
 	s.deadlines.stop(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
-	if connected && c.version == packets.V5 && in.tellsCode(err) {
-		c.sendDisconnect(err)
+	if connected && first && c.version == packets.V5 && tellsCode(reason) {
+		c.sendDisconnect(reason)
 	}
 	c.logEnd(reason, connected)
 	if connected {
@@ -164,11 +209,11 @@ func (in *inbound) finish(err error) {
 	in.close(reason)
 }
 
-// tellsCode tells whether an error of the reader's own is for the client to
-// know: one with a Reason Code that was not sent by stop.
-func (in *inbound) tellsCode(err error) bool {
+// tellsCode tells whether the reason is for the client to know: it has a
+// Reason Code. Reasons given to stop were told there.
+func tellsCode(reason error) bool {
 	var code packets.Code
-	return err != nil && errors.As(err, &code) && in.client.endingReason() == err
+	return errors.As(reason, &code)
 }
 
 // close closes the connection so that the last packet arrives.
@@ -178,8 +223,12 @@ func (in *inbound) close(reason error) {
 		c.waitDrained(0)
 		return
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
-	c.waitDrained(lingerTime)
+	if errors.Is(reason, packets.ErrServerShuttingDown) {
+		c.waitDrained(forever) // Shutdown cuts the connection when its patience ends
+	} else {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
+	}
 	if !errors.Is(reason, errDisconnected) {
 		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)
 	}

@@ -115,6 +115,7 @@ func (s *Server) InjectPacket(cl *Client, pk packets.Packet) error {
 		return fmt.Errorf("inject %s: %w", pk.Type(), err)
 	}
 	in := &inbound{router: router{server: s, self: cl.session.Load()}, client: cl}
+	defer cl.flush()
 	defer in.flush()
 	if cl.session.Load() == nil {
 		switch pk.(type) {

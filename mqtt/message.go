@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/linnetmq/linnet/packets"
 )
@@ -30,6 +31,32 @@ type Message struct {
 // size is what the message is counted as in queue limits, in bytes.
 func (m *Message) size() int64 {
 	return int64(len(m.Topic) + len(m.Payload) + len(m.properties) + messageOverhead)
+}
+
+// newMessage allocates a Message and an empty slice with room for n bytes, in
+// one piece where the bytes are few.
+func newMessage(n int) (*Message, []byte) {
+	switch {
+	case n <= 32:
+		return messageWith[[32]byte]()
+	case n <= 64:
+		return messageWith[[64]byte]()
+	case n <= 128:
+		return messageWith[[128]byte]()
+	case n <= 256:
+		return messageWith[[256]byte]()
+	case n <= 512:
+		return messageWith[[512]byte]()
+	}
+	return new(Message), make([]byte, 0, n)
+}
+
+func messageWith[A [32]byte | [64]byte | [128]byte | [256]byte | [512]byte]() (*Message, []byte) {
+	m := new(struct {
+		message Message
+		bytes   A
+	})
+	return &m.message, unsafe.Slice((*byte)(unsafe.Pointer(&m.bytes)), len(m.bytes))[:0]
 }
 
 // messageOverhead is the fixed cost of a queued message in bytes.
@@ -62,6 +89,10 @@ func (c clock) after(d time.Duration) instant { return c.now() + instant(d) }
 
 // wall converts an instant into wall clock time.
 func (c clock) wall(t instant) time.Time { return time.Now().Add(time.Duration(t - c.now())) }
+
+// at is the instant of a wall clock time, negative if that was before the
+// server was made.
+func (c clock) at(t time.Time) instant { return c.now() + instant(time.Until(t)) }
 
 // secondsLeft is the remaining time in whole seconds, rounded up, at least 0.
 func secondsLeft(expires, now instant) uint32 {

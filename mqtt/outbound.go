@@ -2,6 +2,8 @@ package mqtt
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -16,7 +18,7 @@ type outbound struct {
 	buf     []byte // appended, not yet handed to the transport
 	pending int    // bytes of buf and of the write under way
 	writing bool
-	closed  bool // nothing is accepted any more
+	closed  bool // nothing is accepted any more: DISCONNECT or the end
 	starved bool // the session waits for room
 	drained chan struct{}
 
@@ -49,13 +51,16 @@ func (o *outbound) commitLocked(buf []byte) {
 
 // appendPacket queues one control packet, which the next flush sends. It is
 // for packets that are not on the hot path, and must not be called under a lock.
-func (c *Client) appendPacket(pk packets.Packet) error {
+func (c *Client) appendPacket(pk packets.Packet) (err error) {
 	set := c.server.hooks.load()
+	if set.wantsSent() {
+		defer c.closeOnPanic(&err)
+	}
 	if set.onPacketEncode != nil {
 		pk = set.encodePacket(c, pk)
 	}
 	scratch := borrow(smallBuffer)
-	b, err := pk.Append(scratch, c.version)
+	b, err := c.encode(scratch, pk)
 	if err == nil {
 		err = c.appendBytes(pk.Type(), b)
 	}
@@ -69,9 +74,19 @@ func (c *Client) appendPacket(pk packets.Packet) error {
 	return err
 }
 
+// closeOnPanic, deferred around hooks that are called for this client on
+// somebody else's goroutine, ends this client's connection and no other.
+func (c *Client) closeOnPanic(err *error) {
+	if p := recover(); p != nil {
+		c.server.panicked(p)
+		*err = fmt.Errorf("panic: %v", p)
+		c.kill(*err)
+	}
+}
+
 // appendBytes queues one encoded packet.
 func (c *Client) appendBytes(t packets.Type, b []byte) error {
-	if c.maximumPacketSize > 0 && len(b) > int(c.maximumPacketSize) {
+	if c.exceeds(b) {
 		return packets.ErrPacketTooLarge // [MQTT-3.1.2-24]
 	}
 	o := &c.out
@@ -81,6 +96,7 @@ func (c *Client) appendBytes(t packets.Type, b []byte) error {
 		return errOutboundClosed
 	}
 	o.commitLocked(append(o.roomLocked(len(b)), b...))
+	o.closed = t == packets.TypeDisconnect // nothing follows it [MQTT-3.14.4-1]
 	c.server.stats.sent(t, len(b))
 	return nil
 }
@@ -136,9 +152,7 @@ func (c *Client) refuseAck(t packets.Type, packetID uint16, err error) {
 			pk.Properties.ReasonString = reasonString(err)
 		}
 	}
-	if c.appendPacket(pk) != nil { // it may be too large with the reason [MQTT-3.4.2-2]
-		_ = c.appendPacket(ackPacket(t, packetID, code)) // a closed queue needs no acknowledgement
-	}
+	_ = c.appendPacket(pk) // a closed queue needs no acknowledgement
 }
 
 func ackPacket(t packets.Type, packetID uint16, code packets.Code) packets.Packet {
@@ -266,6 +280,8 @@ func (c *Client) resume() {
 		c.flush()
 	}
 }
+
+const forever = time.Duration(math.MaxInt64)
 
 // waitDrained waits until everything queued was written, at most for d.
 func (c *Client) waitDrained(d time.Duration) {

@@ -44,7 +44,8 @@ type attachment struct {
 }
 
 // attach gives c the session of its ClientID: the stored one, unless Clean
-// Start is set [MQTT-3.1.2-4] [MQTT-3.1.2-5], or a new one [MQTT-3.1.2-6]. The
+// Start is set [MQTT-3.1.2-4] [MQTT-3.1.2-5] or it ends with the connection
+// that c replaces [MQTT-3.1.2-23], or a new one [MQTT-3.1.2-6]. The
 // caller ends the discarded session and the replaced connection, and waits for
 // neither under a lock.
 func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) (attachment, error) {
@@ -56,7 +57,7 @@ func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) 
 		if existing.username != c.username && !s.options.SessionsOpenToAnyUser {
 			return a, protocolErrorf(packets.ErrNotAuthorized, "the session of this client identifier belongs to another user")
 		}
-		if cleanStart {
+		if cleanStart || existing.endsNow() {
 			a.ended = existing
 		} else {
 			a.session, a.present = existing, true

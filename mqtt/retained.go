@@ -32,14 +32,16 @@ func (x *retained) set(m *Message) int64 {
 		return x.clear(m.Topic)
 	}
 	entry := &retainedMessage{message: m, server: x.server}
+	if m.expires != 0 {
+		entry.deadline = &deadline{owner: entry}
+	}
 	x.mu.Lock()
 	x.seq++
 	entry.seq = x.seq
 	old := x.tree.put(entry)
 	x.mu.Unlock()
 	old.forget()
-	if m.expires != 0 {
-		entry.deadline = &deadline{owner: entry}
+	if entry.deadline != nil {
 		x.server.deadlines.set(entry.deadline, m.expires)
 	}
 	return 1
@@ -72,10 +74,12 @@ func (e *retainedMessage) expire(instant) {
 		x.tree.delete(topic)
 	}
 	x.mu.Unlock()
-	if gone {
-		for _, tell := range e.server.hooks.load().onRetainedExpired {
-			tell(topic)
-		}
+	if tell := e.server.hooks.load().onRetainedExpired; gone && tell != nil {
+		e.server.spawn(func() { // hooks may block, which deadlines may not
+			for _, f := range tell {
+				f(topic)
+			}
+		})
 	}
 }
 

@@ -28,12 +28,12 @@ func (p *publication) keep() *Message {
 	if p.message != nil {
 		return p.message
 	}
-	m := &Message{Topic: p.topic, QoS: p.qos, Retain: p.retain, Origin: p.originID, expires: p.expires}
-	if n := len(p.payload) + len(p.properties); n > 0 {
-		b := make([]byte, 0, n)
-		b = append(b, p.payload...)
-		b = append(b, p.properties...)
-		m.Payload, m.properties = b[:len(p.payload):len(p.payload)], b[len(p.payload):]
+	m, b := newMessage(len(p.payload) + len(p.properties))
+	b = append(append(b, p.payload...), p.properties...)
+	n := len(p.payload)
+	*m = Message{
+		Topic: p.topic, Payload: b[:n:n], QoS: p.qos, Retain: p.retain, Origin: p.originID,
+		properties: b[n:], expires: p.expires,
 	}
 	p.message = m
 	return m
@@ -181,11 +181,12 @@ func (r *router) deliver(t *target, p *publication) {
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
 		return
 	}
-	if c := t.session.online.Load(); c != nil {
+	c := t.session.online.Load()
+	if c != nil && !t.session.qos0Waits.Load() {
 		r.sendQoS0(c, t, p, retain)
 		return
 	}
-	if r.server.options.Capabilities.QueueQoS0Messages {
+	if c != nil || r.server.options.Capabilities.QueueQoS0Messages { // [MQTT-4.6.0-5]
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, retain: retain})
 	}
 }
@@ -284,9 +285,7 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 	out := p.outgoing(t.ids, retain, r.server.clock)
 	if reason, dropped := c.wouldDrop(&out); dropped {
 		r.server.stats.drop(reason, 1)
-		for _, tell := range set.onPublishDropped {
-			tell(c, out.packet(), reason)
-		}
+		c.tellDropped(set, out.packet(), reason)
 		return
 	}
 	if set.wantsSent() {
@@ -295,6 +294,14 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 		c.appendPublish(&out, nil)
 	}
 	r.relieve(c)
+}
+
+func (c *Client) tellDropped(set *hookSet, pk *packets.Publish, reason DropReason) {
+	var err error
+	defer c.closeOnPanic(&err)
+	for _, tell := range set.onPublishDropped {
+		tell(c, pk, reason)
+	}
 }
 
 func (c *Client) wouldDrop(out *outgoing) (DropReason, bool) {

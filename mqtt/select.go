@@ -13,7 +13,7 @@ type Subscribers struct {
 	// granted. Deleting one takes the message from it.
 	Subscriptions map[string]packets.Subscription
 	// Shared are the shared subscriptions that match, by full filter, with the
-	// ClientIDs of their members.
+	// ClientIDs of their members. Deleting one takes the message from it.
 	Shared map[string][]string
 	// SharedSelected says which member of a shared subscription gets the
 	// message; a filter that is not in it is left to the server's strategy.
@@ -51,7 +51,9 @@ func (in *inbound) selectSubscribers(set *hookSet, rt *route, pub *publication, 
 				selected.targets = append(selected.targets, t)
 			}
 		case t.group != nil:
-			selected.targets = append(selected.targets, t.selectMember(subs))
+			if _, stays := subs.Shared[t.group.entry.filter]; stays {
+				selected.targets = append(selected.targets, t.selectMember(subs))
+			}
 		default:
 			selected.targets = append(selected.targets, t)
 		}

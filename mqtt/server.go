@@ -40,8 +40,11 @@ type Server struct {
 	inline    *Client
 
 	done       chan struct{}  // closed when the server stops
+	stopped    chan struct{}  // closed when it has stopped
 	goroutines sync.WaitGroup // every goroutine of the server
-	spawnMu    sync.RWMutex   // lets finishClose wait without a goroutine slipping in
+	parkOnce   sync.Once
+	parker     atomic.Pointer[parker] // nil until the first raw socket
+	spawnMu    sync.RWMutex           // lets finishClose wait without a goroutine slipping in
 	noSpawn    bool
 
 	mu        sync.Mutex
@@ -59,6 +62,7 @@ type serverState int
 
 const (
 	stateNew serverState = iota
+	stateRestoring
 	stateServing
 	stateStopping
 	stateClosed
@@ -73,6 +77,7 @@ func New(opts *Options) *Server {
 		clock:      newClock(),
 		started:    time.Now(),
 		done:       make(chan struct{}),
+		stopped:    make(chan struct{}),
 		clients:    make(map[*Client]struct{}),
 		inlineSubs: make(map[inlineKey]*inlineSubscription),
 	}
@@ -128,16 +133,49 @@ func (s *Server) Serve() error {
 	if s.invalid != nil {
 		return s.invalid
 	}
-	if err := s.restore(); err != nil {
+	if err := s.restoreOnce(); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	if s.state != stateNew {
-		s.mu.Unlock()
-		if s.isClosed() {
-			return ErrServerClosed
-		}
+	err := s.serveLocked()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, tell := range s.hooks.load().onStarted {
+		tell()
+	}
+	return nil
+}
+
+// restoreOnce takes over what an earlier run left. After an error Serve may be
+// tried again.
+func (s *Server) restoreOnce() error {
+	s.mu.Lock()
+	state := s.state
+	if state == stateNew {
+		s.state = stateRestoring
+	}
+	s.mu.Unlock()
+	switch {
+	case state >= stateStopping:
+		return ErrServerClosed
+	case state != stateNew:
 		return errors.New("mqtt: the server serves already")
+	}
+	err := s.restore()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && s.state == stateRestoring {
+		s.state = stateNew
+	}
+	return err
+}
+
+// serveLocked starts the server's goroutines. s.mu is held.
+func (s *Server) serveLocked() error {
+	if s.state != stateRestoring {
+		return ErrServerClosed
 	}
 	s.state = stateServing
 	s.goroutines.Go(func() { s.deadlines.run(s.done) })
@@ -152,10 +190,6 @@ func (s *Server) Serve() error {
 	}
 	for _, l := range s.listeners {
 		s.serveListener(l)
-	}
-	s.mu.Unlock()
-	for _, tell := range s.hooks.load().onStarted {
-		tell()
 	}
 	return nil
 }
@@ -192,6 +226,9 @@ func (s *Server) newClient(conn net.Conn, listener string) *Client {
 	c := &Client{server: s, conn: conn, listener: listener, version: packets.V311, connectedAt: time.Now()}
 	if conn != nil {
 		c.transport = newTransport(conn, s.options.ClientNetReadBufferSize)
+		if _, raw := c.transport.(interface{ descriptor() (int32, bool) }); raw {
+			c.parkable = s.startParker() != nil
+		}
 	}
 	c.shard = uint32(s.nextKey())
 	c.deadline.owner = c
@@ -236,79 +273,6 @@ func (s *Server) connections() []*Client {
 	return list
 }
 
-// Shutdown stops accepting, tells v5 clients that the server shuts down (0x8B),
-// waits until every connection has taken what is queued for it or ctx ends,
-// and closes. A second call returns nil at once. The error is ctx's if
-// connections had to be cut.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	if s.state >= stateStopping {
-		s.mu.Unlock()
-		return nil
-	}
-	s.state = stateStopping
-	drained := make(chan struct{})
-	if len(s.clients) == 0 {
-		close(drained)
-	} else {
-		s.drained = drained
-	}
-	listeners := slices.Clone(s.listeners)
-	s.mu.Unlock()
-	for _, l := range listeners {
-		if err := l.Close(ctx); err != nil {
-			s.log.Warn("close listener", "listener", l.ID(), "err", err)
-		}
-	}
-	for _, c := range s.connections() {
-		c.stop(packets.ErrServerShuttingDown)
-	}
-	var err error
-	select {
-	case <-drained:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	s.finishClose()
-	return err
-}
-
-// Close ends all connections at once and closes. A second call is harmless.
-func (s *Server) Close() error {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := s.Shutdown(ended); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-// finishClose cuts what is left, waits for every goroutine and stops the hooks.
-func (s *Server) finishClose() {
-	for _, c := range s.connections() {
-		c.kill(ErrServerClosed)
-	}
-	close(s.done)
-	s.spawnMu.Lock()
-	s.noSpawn = true
-	s.spawnMu.Unlock()
-	s.goroutines.Wait()
-	s.mu.Lock()
-	s.state = stateClosed
-	hookList := slices.Clone(s.hookList)
-	s.mu.Unlock()
-	for _, tell := range s.hooks.load().onStopped {
-		tell()
-	}
-	for _, hook := range slices.Backward(hookList) {
-		if h, ok := hook.(interface{ Stop() error }); ok {
-			if err := h.Stop(); err != nil {
-				s.log.Warn("stop hook", "hook", hookName(hook), "err", err)
-			}
-		}
-	}
-}
-
 // DisconnectClient ends a client's connection with a Reason Code.
 func (s *Server) DisconnectClient(cl *Client, code packets.Code) error {
 	if cl.conn == nil {
@@ -340,14 +304,16 @@ func (s *Server) spawn(f func()) bool {
 	return true
 }
 
-// guard calls f, which may run hooks, and survives its panic.
-func (s *Server) guard(f func()) {
+// guard calls f, which may run hooks, and survives its panic; ok tells that
+// there was none.
+func (s *Server) guard(f func()) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(p)
 		}
 	}()
 	f()
+	return true
 }
 
 func (s *Server) panicked(p any) {

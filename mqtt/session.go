@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,11 @@ type session struct {
 	username string
 	version  packets.Version // of the last connection
 
-	// online mirrors client for readers without the lock.
+	// online mirrors client for readers without the lock, from open on.
 	online atomic.Pointer[Client]
+	// qos0Waits mirrors queue.qos0 > 0: later QoS 0 messages must not pass
+	// those in the queue.
+	qos0Waits atomic.Bool
 
 	mu             sync.Mutex
 	client         *Client // the current Network Connection, nil when offline
@@ -29,7 +33,7 @@ type session struct {
 	subscriptions  map[string]*subscription // by full filter
 	queue          queue
 	window         window
-	outstanding    int                 // PUBLISHes sent on this connection and not acknowledged
+	outstanding    int                 // of the window, all that need not be sent again on this connection
 	resend         []uint16            // identifiers to send again on this connection, in order
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
@@ -65,7 +69,9 @@ func (s *session) unlock() {
 		s.after = nil
 		s.mu.Unlock()
 		for _, call := range calls {
-			s.server.guard(call)
+			if !s.server.guard(call) && c != nil {
+				c.kill(errHookPanic)
+			}
 		}
 		if c != nil {
 			c.flush()
@@ -76,8 +82,17 @@ func (s *session) unlock() {
 	s.mu.Unlock()
 }
 
+var errHookPanic = errors.New("a hook panicked")
+
 // durable tells that the session outlives its connection. s.mu is held.
 func (s *session) durable() bool { return s.expiry > 0 }
+
+// endsNow tells that the session is over when its connection is, or was.
+func (s *session) endsNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.durable()
+}
 
 func (s *session) limits() queueLimits {
 	c := &s.server.options.Capabilities
@@ -98,6 +113,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	}
 	s.offlineCounted = false
 	s.client = c
+	s.online.Store(nil) // what comes now is queued, until open
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
@@ -109,6 +125,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 			s.resend = append(s.resend, d.packetID)
 		case awaitCmp, awaitRel:
 			d.state = awaitRel
+			s.outstanding++
 			s.resend = append(s.resend, d.packetID)
 		}
 	}
@@ -261,10 +278,10 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()), reason)
+			f(c, gone.packet(s.server.clock.now()), reason)
 		}
 	})
 }
@@ -274,10 +291,10 @@ func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
 	if tell == nil {
 		return
 	}
-	c := s.observedClient()
+	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
 	s.later(func() {
 		for _, f := range tell {
-			f(c, d.packet(s.server.clock.now()))
+			f(c, told.packet(s.server.clock.now()))
 		}
 	})
 }
@@ -318,4 +335,7 @@ func (s *session) countQueued(n int64, d delivery) {
 	st := &s.server.stats
 	st.queued.Add(n)
 	st.queuedBytes.Add(n * d.msg.size())
+	if d.qos == 0 {
+		s.qos0Waits.Store(s.queue.qos0 > 0)
+	}
 }

@@ -15,7 +15,7 @@ func (in *inbound) subscribe(pk *packets.Subscribe) error {
 	if err != nil {
 		return err
 	}
-	if err := c.appendAnswer(answer, &answer.Properties); err != nil {
+	if err := c.appendPacket(answer); err != nil {
 		return err
 	}
 	in.session().pump(c)
@@ -30,12 +30,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		return nil, err
 	}
 	set := s.hooks.load()
-	for _, change := range set.onSubscribe {
-		if changed := change(c, pk); changed != nil && len(changed.Subscriptions) == len(pk.Subscriptions) {
-			changed.PacketID = pk.PacketID
-			pk = changed
-		}
-	}
+	pk = set.changeSubscribe(c, pk)
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
 	var granted []*subscription
 	var reasons []string
@@ -61,17 +56,6 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		tell(c, pk, answer.Codes)
 	}
 	return answer, nil
-}
-
-// appendAnswer queues a SUBACK or UNSUBACK, without its Reason String if that
-// makes it too large for the client [MQTT-3.9.2-1] [MQTT-3.11.2-1].
-func (c *Client) appendAnswer(pk packets.Packet, props *packets.Properties) error {
-	err := c.appendPacket(pk)
-	if err != nil && props.ReasonString != "" {
-		props.ReasonString = ""
-		err = c.appendPacket(pk)
-	}
-	return err
 }
 
 func newSubscription(wanted packets.Subscription, qos byte, ids []uint32) *subscription {
@@ -121,9 +105,6 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) 
 	for _, ask := range set.grants {
 		code := ask(c, wanted)
 		if code.Failed() {
-			if code == packets.ErrUnspecified {
-				code = packets.ErrNotAuthorized
-			}
 			return 0, code
 		}
 		qos = min(qos, byte(code))
@@ -143,18 +124,13 @@ func (c *Client) subackCode(err error) packets.Code {
 // unsubscribe handles UNSUBSCRIBE.
 func (in *inbound) unsubscribe(pk *packets.Unsubscribe) error {
 	answer := in.carryOutUnsubscribe(pk)
-	return in.client.appendAnswer(answer, &answer.Properties)
+	return in.client.appendPacket(answer)
 }
 
 func (in *inbound) carryOutUnsubscribe(pk *packets.Unsubscribe) *packets.Unsuback {
 	c, s := in.client, in.server
 	set := s.hooks.load()
-	for _, change := range set.onUnsubscribe {
-		if changed := change(c, pk); changed != nil && len(changed.Filters) == len(pk.Filters) {
-			changed.PacketID = pk.PacketID
-			pk = changed
-		}
-	}
+	pk = set.changeUnsubscribe(c, pk)
 	answer := &packets.Unsuback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Filters))}
 	for i, filter := range pk.Filters {
 		switch err := topics.ValidFilter(filter); {

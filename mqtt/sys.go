@@ -27,7 +27,7 @@ func (s *Server) runSys() {
 	ticker := time.NewTicker(time.Duration(s.options.SysTopicResendInterval) * time.Second)
 	defer ticker.Stop()
 	for {
-		s.publishSys()
+		s.guard(s.publishSys)
 		select {
 		case <-s.done:
 			return

@@ -190,7 +190,13 @@ func (c *Client) Disconnect(code packets.Code) {
 // ExpectDisconnect expects a DISCONNECT with a code, and the end of the connection.
 func (c *Client) ExpectDisconnect(code packets.Code) *packets.Disconnect {
 	c.t.Helper()
-	pk := Expect[*packets.Disconnect](c)
+	return c.ExpectDisconnectWithin(code, Patience)
+}
+
+// ExpectDisconnectWithin is ExpectDisconnect with another patience.
+func (c *Client) ExpectDisconnectWithin(code packets.Code, d time.Duration) *packets.Disconnect {
+	c.t.Helper()
+	pk := ExpectWithin[*packets.Disconnect](c, d)
 	if pk.Code != code {
 		c.t.Fatalf("DISCONNECT with %v (0x%02X), want %v", pk.Code, byte(pk.Code), code)
 	}
@@ -201,7 +207,13 @@ func (c *Client) ExpectDisconnect(code packets.Code) *packets.Disconnect {
 // ExpectClosed expects the end of the connection and no packet before it.
 func (c *Client) ExpectClosed() {
 	c.t.Helper()
-	pk, err := c.receive(Patience)
+	c.ExpectClosedWithin(Patience)
+}
+
+// ExpectClosedWithin is ExpectClosed with another patience.
+func (c *Client) ExpectClosedWithin(d time.Duration) {
+	c.t.Helper()
+	pk, err := c.receive(d)
 	if err == nil {
 		c.t.Fatalf("got %s (%+v), want the end of the connection", pk.Type(), pk)
 	}
@@ -210,6 +222,22 @@ func (c *Client) ExpectClosed() {
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
 		c.t.Logf("connection ended with: %v", err)
+	}
+}
+
+// ReceiveUntilClosed returns the packets that come before the end of the
+// connection.
+func (c *Client) ReceiveUntilClosed() (pks []packets.Packet) {
+	c.t.Helper()
+	for {
+		pk, err := c.receive(Patience)
+		if err != nil {
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				c.t.Fatal("the connection is still open")
+			}
+			return pks
+		}
+		pks = append(pks, pk)
 	}
 }
 

@@ -31,8 +31,15 @@ func NewServer(t testing.TB, hooks ...any) *Server {
 // NewServerWith is NewServer with options.
 func NewServerWith(t testing.TB, opts *mqtt.Options, hooks ...any) *Server {
 	t.Helper()
+	return NewBareServer(t, opts, append(hooks, new(auth.AllowHook))...)
+}
+
+// NewBareServer is NewServerWith where the given hooks alone decide about
+// access: what they leave undecided is refused.
+func NewBareServer(t testing.TB, opts *mqtt.Options, hooks ...any) *Server {
+	t.Helper()
 	s := &Server{Server: mqtt.New(opts), memory: listeners.NewMemory("memory")}
-	for _, hook := range append(hooks, new(auth.AllowHook)) {
+	for _, hook := range hooks {
 		if err := s.AddHook(hook, nil); err != nil {
 			t.Fatal(err)
 		}

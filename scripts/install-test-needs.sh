@@ -26,6 +26,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 	echo "not checked or not installed, some tests will be skipped: ${missing[*]}" >&2
 fi
 
+# npm comes with some packages of nodejs; with Debian's it is one of its own.
+if ! command -v npm >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+	echo "installing npm"
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null
+fi
+
 git ls-files '*npmtest/package-lock.json' | while read -r lock; do
 	dir=$(dirname "$lock")
 	[ "$dir/node_modules/.package-lock.json" -nt "$lock" ] && continue

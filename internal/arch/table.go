@@ -29,8 +29,11 @@ var doors = []door{
 	{packages: "mqtttest", may: []string{"mqtt", "packets", "topics", "listeners", "hooks/auth", "internal/client"}},
 
 	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto"}}, // mqtttest hands it to users
-	{packages: "hooks/storage", may: core},
-	{packages: "hooks/storage/*", may: append([]string{"hooks/storage"}, core...), modules: []string{"**"}},
+	{packages: "hooks/storage", may: append([]string{"hooks/storage/kv"}, core...)},
+	{packages: "hooks/storage/kv"},
+	{packages: "hooks/storage/kv/kvtest", may: []string{"hooks/storage/kv", "hooks/storage/memory"}},
+	{packages: "hooks/storage/internal/*", may: []string{"hooks/storage/kv"}, modules: []string{"**"}},
+	{packages: "hooks/storage/*", may: append([]string{"hooks/storage", "hooks/storage/kv", "hooks/storage/internal/*"}, core...), modules: []string{"**"}},
 	{packages: "hooks/*", may: core, modules: []string{"**"}},
 	{packages: "hooks/*/*", may: core, modules: []string{"**"}},
 
@@ -41,7 +44,7 @@ var doors = []door{
 	{packages: "bridge", may: core, modules: []string{"**"}},
 	{packages: "bridge/*", may: append([]string{"bridge"}, core...), modules: []string{"**"}},
 
-	{packages: "internal/client", may: []string{"packets", "topics"}},
+	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
 	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
@@ -54,6 +57,8 @@ var doors = []door{
 	{packages: "internal/conformance"},
 	{packages: "internal/conformance/gen", may: []string{"internal/conformance"}},
 	{packages: "internal/readme"},
+	{packages: "internal/interop", may: append([]string{"listeners"}, core...)},
+	{packages: "internal/interop/pahobroker", may: append([]string{"listeners", "internal/interop"}, core...)},
 }
 
 // doorOf returns the line of the table for a package of ours, nil if it has
