@@ -222,7 +222,8 @@ type OnQosDropped interface {
 	OnQosDropped(cl *Client, pk *packets.Publish)
 }
 
-// OnPacketIDExhausted is told that a client has no packet identifier free.
+// OnPacketIDExhausted is told a message that must wait because all 65,535 packet
+// identifiers of its client are in use.
 type OnPacketIDExhausted interface {
 	OnPacketIDExhausted(cl *Client, pk *packets.Publish)
 }

@@ -136,6 +136,12 @@ func (d *diary) add(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
+func (d *diary) len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.lines)
+}
+
 // take returns what was collected and begins anew.
 func (d *diary) take() []string {
 	d.mu.Lock()

@@ -178,6 +178,7 @@ func tour(m *listeners.Memory) {
 	off.send(&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "t/#", QoS: 2}}}, &packets.Disconnect{})
 	mute := newActor(m, mqtttest.Connect("mute"), true)
 	mute.send(&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "t/#", QoS: 1}}})
+	newActor(m, durable("full"), true)
 	pub := newActor(m, will(mqtttest.Connect("pub")), false)
 	brief := packets.Properties{MessageExpiryInterval: 5}
 	pub.send(&packets.Publish{Topic: "t/1", QoS: 1, PacketID: 1, Payload: []byte("x"), Retain: true, Properties: brief},
@@ -187,7 +188,6 @@ func tour(m *listeners.Memory) {
 	late := newActor(m, mqtttest.Connect("late"), false)
 	late.send(&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "t/#", QoS: 1}}},
 		&packets.Unsubscribe{PacketID: 2, Filters: []string{"t/#"}})
-	newActor(m, durable("full"), true)
 	mute.send(&packets.Disconnect{})
 	_ = pub.conn.Close()
 	advance(time.Minute) // ticks, expiries

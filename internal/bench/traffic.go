@@ -271,20 +271,7 @@ func (b *bench) drain() {
 	if len(b.receivers) == 0 {
 		return
 	}
-	expected := b.expected()
-	last, since := int64(-1), b.now()
-	for {
-		n := b.received()
-		if n >= expected {
-			break
-		}
-		if n != last {
-			last, since = n, b.now()
-		}
-		if b.now()-since > int64(b.cfg.Patience) || !b.pause(2*time.Millisecond) {
-			break
-		}
-	}
+	b.await(b.received, b.expected())
 	for _, r := range b.receivers {
 		r.barrier()
 	}
