@@ -193,8 +193,10 @@ func TestWebsocketBadRequests(t *testing.T) {
 		{"version", strings.Replace(good, "Version: 13", "Version: 8", 1), http.StatusUpgradeRequired},
 		{"no key", strings.Replace(good, "Sec-WebSocket-Key", "X-Key", 1), http.StatusBadRequest},
 		{"no Connection", strings.Replace(good, "Connection:", "X-Connection:", 1), http.StatusBadRequest},
-		{"headers too large", strings.Replace(good, "Host: broker", "Host: broker\r\nX: "+strings.Repeat("x", 20_000), 1),
-			http.StatusRequestHeaderFieldsTooLarge},
+		{
+			"headers too large", strings.Replace(good, "Host: broker", "Host: broker\r\nX: "+strings.Repeat("x", 20_000), 1),
+			http.StatusRequestHeaderFieldsTooLarge,
+		},
 		{"no HTTP", "\x10\x0c\x00\x04MQTT\r\n\r\n", http.StatusBadRequest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,8 +255,10 @@ func wsScripts() []struct{ name, raw, payload string } {
 		{"empty frames", join(c.frame(ws.OpBinary, true, ""), c.frame(ws.OpBinary, false, ""), c.frame(ws.OpContinuation, true, ""), c.frame(ws.OpBinary, true, "abc")), "abc"},
 		{"control frames between", join(c.frame(ws.OpBinary, false, "a"), c.frame(ws.OpPing, true, "p"), c.frame(ws.OpContinuation, false, "b"),
 			c.frame(ws.OpPong, true, "unasked"), c.frame(ws.OpContinuation, true, "c"), c.frame(ws.OpPing, true, "")), "abc"},
-		{"16-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("x", 126)), c.frame(ws.OpBinary, true, strings.Repeat("y", 65535))),
-			strings.Repeat("x", 126) + strings.Repeat("y", 65535)},
+		{
+			"16-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("x", 126)), c.frame(ws.OpBinary, true, strings.Repeat("y", 65535))),
+			strings.Repeat("x", 126) + strings.Repeat("y", 65535),
+		},
 		{"64-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("0123456789", 10_000))), strings.Repeat("0123456789", 10_000)},
 	}
 }
