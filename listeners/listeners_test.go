@@ -82,7 +82,7 @@ func (a namedAddr) Network() string { return a.network }
 // socketPath returns a path short enough for a Unix socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "linnet")
+	dir, err := os.MkdirTemp("", "linnet") //nolint:usetesting // the path of t.TempDir is too long
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func TestProxyHeaderBrokenOff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for cut := range len(tt.header) {
 				_, err := readProxyHeader(strings.NewReader(tt.header[:cut]))
-				if cut == 0 && err != io.EOF || cut > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
+				if cut == 0 && !errors.Is(err, io.EOF) || cut > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("cut at %d: %v", cut, err)
 				}
 			}
