@@ -174,3 +174,33 @@ func TestMemoryBudget(t *testing.T) {
 		})
 	})
 }
+
+// Retained messages on their way to a slow receiver leave room for live QoS 0
+// messages, which cannot wait.
+func TestRetainedMessagesLeaveRoomForLiveOnes(t *testing.T) {
+	t.Parallel()
+	overVersions(t, func(t *testing.T, v packets.Version) {
+		s := mqtttest.NewServerWith(t, &mqtt.Options{Capabilities: mqtt.Capabilities{MaximumClientWritesPending: 64 << 10}})
+		const retained, live = 100, 10
+		for i := range retained {
+			if err := s.Publish("r/"+string(rune('a'+i)), make([]byte, 4<<10), true, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := mqtttest.Dial(t, s, passing(v, "c"))
+		c.Subscribe("t", 0)
+		c.Subscribe("r/#", 0)
+		for range live {
+			if err := s.Publish("t", []byte("live"), false, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.Stats().MessagesDropped; got != 0 {
+			t.Errorf("%d messages were dropped", got)
+		}
+		if got := len(receiveMessages(t, c, retained+live)); got != retained+live {
+			t.Errorf("%d messages arrived", got)
+		}
+		c.Ping()
+	})
+}
