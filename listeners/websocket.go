@@ -111,7 +111,9 @@ func (l *Websocket) hijack(w http.ResponseWriter, r *http.Request, protocol stri
 		return nil, fmt.Errorf("WebSocket upgrade: %w", err)
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // cannot fail: that much is there
-	return newWebsocketConn(conn, slices.Clone(early)), nil
+	c := newWebsocketConn(conn, slices.Clone(early))
+	c.origin = strings.Clone(r.Header.Get("Origin")) // not the memory of the whole header
+	return c, nil
 }
 
 // wsRefusal is why a request is not upgraded.

@@ -130,6 +130,32 @@ func TestWebsocketOrigin(t *testing.T) {
 	}
 }
 
+// TestWebsocketConnOrigin proves that the receiver of a connection learns the
+// page that opened it.
+func TestWebsocketConnOrigin(t *testing.T) {
+	t.Parallel()
+	l := NewWebsocket("x", "127.0.0.1:0", nil)
+	establish, conns := handOver()
+	start(t, l, nil, establish)
+	for _, tt := range []struct {
+		name, origin string
+		headers      []string
+	}{
+		{"a page", "http://broker:3000", []string{offerMQTT, "Origin: http://broker:3000"}},
+		{"no browser", "", []string{offerMQTT}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ask(t, l.Address(), upgradeRequest("/mqtt", "broker", tt.headers...))
+			conn := receive(t, conns, "the connection")
+			defer conn.Close()
+			ws, ok := conn.(*WebsocketConn)
+			if !ok || ws.Origin() != tt.origin {
+				t.Errorf("handed over a %T of %q, want a page of %q", conn, ws.Origin(), tt.origin)
+			}
+		})
+	}
+}
+
 func TestWebsocketPath(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -34,6 +34,7 @@ var errTextFrame = &wsError{ws.StatusUnsupportedData, "a text frame, MQTT needs 
 // It holds no buffer. Read decodes in the caller's, so a large one saves work.
 type WebsocketConn struct {
 	conn    net.Conn
+	origin  string
 	early   []byte // sent behind the handshake, not yet read
 	decoder wsDecoder
 	readErr error // ends all reading
@@ -51,6 +52,11 @@ func newWebsocketConn(conn net.Conn, early []byte) *WebsocketConn {
 
 // NetConn returns the connection inside, which is a *tls.Conn for wss.
 func (c *WebsocketConn) NetConn() net.Conn { return c.conn }
+
+// Origin returns the web origin of the page that opened the connection in a
+// browser, as the browser told it ("https://app.example.com"), or "" if the
+// client is no browser.
+func (c *WebsocketConn) Origin() string { return c.origin }
 
 // Read fills p with payload bytes of binary frames. It returns io.EOF when the
 // client has said goodbye, and an error after closing the connection when the

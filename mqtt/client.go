@@ -43,6 +43,12 @@ type Client struct {
 	deadline deadline     // CONNECT time-out, then Keep Alive
 	shard    uint32       // of the counters
 
+	parkable bool           // its transport is a raw socket
+	parked   atomic.Bool    // no goroutine reads it; whoever clears this starts one
+	fd       int32          // its descriptor, once parked
+	polled   bool           // its descriptor is known to the parker's poller
+	inbound  inboundAliases // kept for the reader while parked
+
 	over atomic.Bool // ending is set; the reader asks after every packet
 
 	mu       sync.Mutex
@@ -121,6 +127,7 @@ func (c *Client) stop(reason error) {
 		c.sendDisconnect(reason)
 	}
 	_ = c.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
+	c.wake()
 }
 
 // sendDisconnect tells a v5 client why its connection ends [MQTT-4.13.2-1].
@@ -137,6 +144,7 @@ func (c *Client) kill(reason error) {
 	c.setEnding(reason)
 	if c.conn != nil {
 		_ = c.conn.Close() // nothing is expected of it any more
+		c.wake()
 	}
 }
 

@@ -2,7 +2,6 @@ package mqtt_test
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/linnetmq/linnet/mqtt"
@@ -151,13 +150,14 @@ func TestSubscribingUnderLoadDoesNotDeadlock(t *testing.T) {
 		c := mqtttest.Dial(t, s, mqtttest.Connect(fmt.Sprint("deaf", i)))
 		c.Subscribe("#", byte(i%3))
 	}
-	const clients, rounds = 8, 60
-	var wg sync.WaitGroup
-	for i := range clients {
-		c := mqtttest.Dial(t, s, mqtttest.Connect(fmt.Sprint("busy", i)))
-		wg.Go(func() { busy(c, i, rounds) })
-	}
-	wg.Wait()
+	t.Run("clients", func(t *testing.T) { // ends when all of them have
+		for i := range 8 {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				busy(mqtttest.Dial(t, s, mqtttest.Connect(fmt.Sprint("busy", i))), i, 60)
+			})
+		}
+	})
 }
 
 // busy works through rounds of subscribing and publishing, and reads whatever

@@ -29,24 +29,24 @@ func TestBadPacketsEndTheirOwnConnectionOnly(t *testing.T) {
 		bytes []byte
 		code  packets.Code
 	}{
-		{"an empty SUBSCRIBE", []byte{0x82, 3, 0, 1, 0}, packets.ErrProtocolError},                                                                     // [MQTT-3.8.3-2]
-		{"an empty UNSUBSCRIBE", []byte{0xA2, 3, 0, 1, 0}, packets.ErrProtocolError},                                                                   // [MQTT-3.10.3-2]
-		{"a SUBSCRIBE of nothing at all", []byte{0x82, 0}, packets.ErrMalformedPacket},                                                                 //
+		{"an empty SUBSCRIBE", []byte{0x82, 3, 0, 1, 0}, packets.ErrProtocolError},   // [MQTT-3.8.3-2]
+		{"an empty UNSUBSCRIBE", []byte{0xA2, 3, 0, 1, 0}, packets.ErrProtocolError}, // [MQTT-3.10.3-2]
+		{"a SUBSCRIBE of nothing at all", []byte{0x82, 0}, packets.ErrMalformedPacket},
 		{"reserved bits of a subscription", edited(t, subscribe, func(b []byte) []byte { b[len(b)-1] |= 0xC0; return b }), packets.ErrMalformedPacket}, // [MQTT-3.8.3-5]
-		{"a subscription of QoS 3", edited(t, subscribe, func(b []byte) []byte { b[len(b)-1] |= 3; return b }), packets.ErrProtocolError},              //
-		{"a PUBLISH of QoS 3", edited(t, publishQoS0, func(b []byte) []byte { b[0] |= 6; return b }), packets.ErrMalformedPacket},                      // [MQTT-3.3.1-4]
-		{"a PUBLISH of QoS 0 with DUP", edited(t, publishQoS0, func(b []byte) []byte { b[0] |= 8; return b }), packets.ErrMalformedPacket},             // [MQTT-3.3.1-2]
-		{"a PUBLISH cut short", []byte{0x30, 3, 0, 9, 't'}, packets.ErrMalformedPacket},                                                                //
-		{"a PUBLISH of one byte", []byte{0x30, 1, 0}, packets.ErrMalformedPacket},                                                                      //
-		{"a PUBLISH to a wildcard", edited(t, publishQoS0, func(b []byte) []byte { b[4] = '#'; return b }), packets.ErrMalformedPacket},                // [MQTT-3.3.2-2]
-		{"an unknown alias", []byte{0x30, 6, 0, 0, 3, 0x23, 0, 9}, packets.ErrProtocolError},                                                           //
-		{"a PUBACK of one byte", []byte{0x40, 1, 0}, packets.ErrMalformedPacket},                                                                       //
-		{"reserved flags", []byte{0x63, 2, 0, 1}, packets.ErrMalformedPacket},                                                                          // [MQTT-2.1.3-1]
-		{"packet type 0", []byte{0x00, 0}, packets.ErrMalformedPacket},                                                                                 //
-		{"a server's packet", []byte{0x20, 3, 0, 0, 0}, packets.ErrProtocolError},                                                                      //
-		{"AUTH without a method", []byte{0xF0, 0}, packets.ErrProtocolError},                                                                           // [MQTT-4.12.0-7]
-		{"a Remaining Length of five bytes", []byte{0x30, 0xFF, 0xFF, 0xFF, 0xFF, 1}, packets.ErrMalformedPacket},                                      //
-		{"a packet as large as the protocol allows", []byte{0x30, 0xFF, 0xFF, 0xFF, 0x7F}, packets.ErrPacketTooLarge},                                  //
+		{"a subscription of QoS 3", edited(t, subscribe, func(b []byte) []byte { b[len(b)-1] |= 3; return b }), packets.ErrProtocolError},
+		{"a PUBLISH of QoS 3", edited(t, publishQoS0, func(b []byte) []byte { b[0] |= 6; return b }), packets.ErrMalformedPacket},          // [MQTT-3.3.1-4]
+		{"a PUBLISH of QoS 0 with DUP", edited(t, publishQoS0, func(b []byte) []byte { b[0] |= 8; return b }), packets.ErrMalformedPacket}, // [MQTT-3.3.1-2]
+		{"a PUBLISH cut short", []byte{0x30, 3, 0, 9, 't'}, packets.ErrMalformedPacket},
+		{"a PUBLISH of one byte", []byte{0x30, 1, 0}, packets.ErrMalformedPacket},
+		{"a PUBLISH to a wildcard", edited(t, publishQoS0, func(b []byte) []byte { b[4] = '#'; return b }), packets.ErrMalformedPacket}, // [MQTT-3.3.2-2]
+		{"an unknown alias", []byte{0x30, 6, 0, 0, 3, 0x23, 0, 9}, packets.ErrProtocolError},
+		{"a PUBACK of one byte", []byte{0x40, 1, 0}, packets.ErrMalformedPacket},
+		{"reserved flags", []byte{0x63, 2, 0, 1}, packets.ErrMalformedPacket}, // [MQTT-2.1.3-1]
+		{"packet type 0", []byte{0x00, 0}, packets.ErrMalformedPacket},
+		{"a server's packet", []byte{0x20, 3, 0, 0, 0}, packets.ErrProtocolError},
+		{"AUTH without a method", []byte{0xF0, 0}, packets.ErrProtocolError}, // [MQTT-4.12.0-7]
+		{"a Remaining Length of five bytes", []byte{0x30, 0xFF, 0xFF, 0xFF, 0xFF, 1}, packets.ErrMalformedPacket},
+		{"a packet as large as the protocol allows", []byte{0x30, 0xFF, 0xFF, 0xFF, 0x7F}, packets.ErrPacketTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,9 +71,9 @@ func TestWhatConnackRulesOutIsRefused(t *testing.T) {
 		pk   packets.Packet
 		code packets.Code
 	}{
-		{"QoS", &packets.Publish{Topic: "t", QoS: 2, PacketID: 1}, packets.ErrQoSNotSupported},  // [MQTT-3.2.2-11]
-		{"retain", &packets.Publish{Topic: "t", Retain: true}, packets.ErrRetainNotSupported},   // [MQTT-3.2.2-14]
-		{"subscription identifiers", subscribeWithID(), packets.ErrSubscriptionIDsNotSupported}, //
+		{"QoS", &packets.Publish{Topic: "t", QoS: 2, PacketID: 1}, packets.ErrQoSNotSupported}, // [MQTT-3.2.2-11]
+		{"retain", &packets.Publish{Topic: "t", Retain: true}, packets.ErrRetainNotSupported},  // [MQTT-3.2.2-14]
+		{"subscription identifiers", subscribeWithID(), packets.ErrSubscriptionIDsNotSupported},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := mqtttest.Dial(t, s, mqtttest.Connect("c"))

@@ -33,7 +33,7 @@ func (s *session) deliver(r *router, d delivery) {
 
 // enqueueLocked queues d and reports whether it found no room.
 func (s *session) enqueueLocked(d delivery) (full bool) {
-	if d.qos > 0 && s.client != nil && s.window.used == allSlots-1 {
+	if d.qos > 0 && s.client != nil && s.window.used == identifiers {
 		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
 	}
 	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
@@ -63,13 +63,14 @@ func (s *session) hasRoom(c *Client) bool {
 	return s.outstanding < int(c.receiveMaximum) && c.hasRoom()
 }
 
-// hasRoom tells whether the connection's outbound queue takes more. If not,
-// the connection resumes its session when it has drained.
+// hasRoom tells whether the connection's outbound queue takes more of what can
+// wait; the other half of it is for QoS 0 messages, which cannot. If not, the
+// connection resumes its session when it has drained.
 func (c *Client) hasRoom() bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.pending < int(c.server.options.Capabilities.MaximumClientWritesPending) || o.closed {
+	if o.pending <= int(c.server.options.Capabilities.MaximumClientWritesPending)/2 || o.closed {
 		return true
 	}
 	o.starved = true
@@ -190,7 +191,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 	}
 	d.state = awaitAck
 	slot := s.window.add(d)
-	if slot == nil {
+	if slot == nil { // not while what is in flight counts against Receive Maximum
 		s.enqueueLocked(d)
 		return false
 	}

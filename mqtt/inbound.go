@@ -32,22 +32,36 @@ func (in *inbound) session() *session { return in.client.session.Load() }
 // establish serves one connection until it is over. It is called by the
 // listener on the connection's own goroutine.
 func (s *Server) establish(listener string, conn net.Conn) error {
-	defer conn.Close()
 	if !s.admits(conn) {
-		return nil
+		return conn.Close()
 	}
 	c := s.newClient(conn, listener)
 	if err := s.track(c); err != nil {
+		_ = conn.Close() // the server stops; nothing was said yet
 		return err
 	}
-	defer s.untrack(c)
 	in := &inbound{router: router{server: s, shard: c.shard}, client: c}
 	in.maximum = int(s.options.MaximumConnectPacketSize)
 	in.handle = (*inbound).first
 	s.deadlines.set(&c.deadline, s.clock.after(s.options.ConnectTimeout))
-	err := in.run()
-	s.guard(func() { in.finish(err) })
+	in.serve()
 	return nil
+}
+
+// serve reads until the connection is over, or parked: then another goroutine
+// goes on with it.
+func (in *inbound) serve() {
+	c, s := in.client, in.server
+	err := in.run()
+	if errors.Is(err, errParked) {
+		return
+	}
+	s.guard(func() { in.finish(err) })
+	if c.polled {
+		s.parker.Load().vacate(c)
+	}
+	_ = c.conn.Close() // whatever was to be said has been said
+	s.untrack(c)
 }
 
 // admits asks the OnAccept hooks, in order.
@@ -77,10 +91,31 @@ func (in *inbound) run() (err error) {
 		if reason := in.client.endingReason(); reason != nil {
 			return reason
 		}
+		if isTimeout(err) {
+			if err = in.idle(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// idle parks a silent connection if it can be. It was woken by a read deadline,
+// which is lifted; stop sets it again after it has set its reason.
+func (in *inbound) idle() error {
+	c := in.client
+	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if reason := c.endingReason(); reason != nil {
+		return reason
+	}
+	if in.park() {
+		return errParked
+	}
+	return nil
 }
 
 // read reads once and handles every packet that is complete.

@@ -40,8 +40,9 @@ type window struct {
 }
 
 const (
-	firstSlots = 4
-	allSlots   = 1 << 16
+	firstSlots  = 4
+	allSlots    = 1 << 16
+	identifiers = 1<<16 - 1 // packet identifiers there are
 )
 
 // add stores d under a free packet identifier and returns its place, valid

@@ -118,8 +118,9 @@ type Capabilities struct {
 	// MaximumClients bounds connections that have completed CONNECT; 0: no bound.
 	MaximumClients int64
 	// MaximumClientWritesPending bounds the bytes that wait for a slow
-	// connection; beyond them QoS 0 messages to it are dropped and QoS 1 and 2
-	// wait in its queue; default 4 MiB.
+	// connection: beyond half of them QoS 1 and 2 and retained messages wait
+	// in its session, beyond all of them QoS 0 messages to it are dropped;
+	// default 4 MiB.
 	MaximumClientWritesPending int32
 	// MaximumQueueMessages and MaximumQueueBytes bound the queue of a session
 	// that ends with its connection; default 1,000 and 64 MiB.

@@ -131,20 +131,30 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 	if err := in.describe(&pub, p, frame); err != nil {
 		return 0, err
 	}
-	if set.onSelectSubscribers != nil {
-		rt = in.selectSubscribers(set, rt, &pub, p)
-	}
-	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && rt.anyFull() {
+	to := in.selected(set, rt, &pub, p)
+	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && to.anyFull() {
 		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
 	}
 	if p.Retain {
 		in.retain(set, &pub, p)
+		// Subscriptions made before it was stored expect it from here.
+		if now := in.lookup(p.Topic); now != rt {
+			to = in.selected(set, now, &pub, p)
+		}
 	}
-	receivers = in.route(rt, &pub)
+	receivers = in.route(to, &pub)
 	for _, tell := range set.onPublished {
 		tell(in.client, p)
 	}
 	return receivers, nil
+}
+
+// selected is the route that hooks leave of rt.
+func (in *inbound) selected(set *hookSet, rt *route, pub *publication, p *packets.Publish) *route {
+	if set.onSelectSubscribers == nil {
+		return rt
+	}
+	return in.selectSubscribers(set, rt, pub, p)
 }
 
 // authorize refuses what the client may not publish to.
@@ -220,17 +230,16 @@ func (s *session) full() bool {
 func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
 	code := codeFor(err)
-	quiet := errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket)
-	if quiet {
-		in.server.stats.drop(DropByHook, 1)
+	in.server.stats.drop(refusalReason(code), 1)
+	if errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket) {
 		code, err = packets.CodeSuccess, packets.CodeSuccess
 	} else {
-		in.server.stats.drop(DropNotAuthorized, 1)
 		in.server.stats.refuse(code)
 		in.server.limited.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
 	}
 	if c.version != packets.V5 {
 		if code == packets.ErrQuotaExceeded && p.QoS > 0 {
+			in.forget(p) // it will be sent again
 			return err
 		}
 		code, err = packets.CodeSuccess, packets.CodeSuccess
@@ -241,16 +250,32 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	t := packets.TypePuback
 	if p.QoS == 2 {
 		t = packets.TypePubrec
-		if sess := in.session(); sess != nil && code.Failed() {
-			sess.released(p.PacketID)
-		}
 	}
 	if code.Failed() {
+		in.forget(p) // [MQTT-4.3.3-9]
 		c.refuseAck(t, p.PacketID, err)
 		return nil
 	}
 	c.appendAck(t, p.PacketID, code)
 	return nil
+}
+
+// refusalReason says how a refused PUBLISH is counted.
+func refusalReason(code packets.Code) DropReason {
+	switch code {
+	case packets.ErrNotAuthorized:
+		return DropNotAuthorized
+	case packets.ErrQuotaExceeded:
+		return DropQueueFull
+	}
+	return DropByHook
+}
+
+// forget frees the packet identifier of a QoS 2 PUBLISH that was not accepted.
+func (in *inbound) forget(p *packets.Publish) {
+	if sess := in.session(); sess != nil && p.QoS == 2 {
+		sess.released(p.PacketID)
+	}
 }
 
 // puback handles PUBACK: the flow of a QoS 1 message to the client is complete.

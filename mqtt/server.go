@@ -42,7 +42,9 @@ type Server struct {
 	done       chan struct{}  // closed when the server stops
 	stopped    chan struct{}  // closed when it has stopped
 	goroutines sync.WaitGroup // every goroutine of the server
-	spawnMu    sync.RWMutex   // lets finishClose wait without a goroutine slipping in
+	parkOnce   sync.Once
+	parker     atomic.Pointer[parker] // nil until the first raw socket
+	spawnMu    sync.RWMutex           // lets finishClose wait without a goroutine slipping in
 	noSpawn    bool
 
 	mu        sync.Mutex
@@ -224,6 +226,9 @@ func (s *Server) newClient(conn net.Conn, listener string) *Client {
 	c := &Client{server: s, conn: conn, listener: listener, version: packets.V311, connectedAt: time.Now()}
 	if conn != nil {
 		c.transport = newTransport(conn, s.options.ClientNetReadBufferSize)
+		if _, raw := c.transport.(interface{ descriptor() (int32, bool) }); raw {
+			c.parkable = s.startParker() != nil
+		}
 	}
 	c.shard = uint32(s.nextKey())
 	c.deadline.owner = c

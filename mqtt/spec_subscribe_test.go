@@ -59,7 +59,7 @@ var choosy = mqtt.HookFuncs{OnSubscribe: func(_ *mqtt.Client, sub packets.Subscr
 
 // [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-5]
 // [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1]
-// [MQTT-3.9.3-2] [MQTT311-3.9.3-2]
+// [MQTT-3.9.3-2] [MQTT311-3.9.3-2] [MQTT-2.2.1-6]
 // One SUBACK with the SUBSCRIBE's identifier, one code per filter in their order.
 func TestSuback(t *testing.T) {
 	t.Parallel()
@@ -282,7 +282,7 @@ func TestOverlappingSubscriptions(t *testing.T) {
 
 // [MQTT-3.10.4-1] [MQTT-3.10.4-2] [MQTT-3.10.4-4]
 // [MQTT-3.10.4-5] [MQTT-3.10.4-6] [MQTT-3.11.3-1]
-// [MQTT-3.11.3-2]
+// [MQTT-3.11.3-2] [MQTT-2.2.1-6]
 func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	overVersions(t, func(t *testing.T, v packets.Version) {

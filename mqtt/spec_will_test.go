@@ -180,6 +180,9 @@ func TestWillDelayIsCancelled(t *testing.T) {
 			presentIs(t, c, v, true)
 			pass(2 * time.Hour)
 			nothing(t, w)
+			mqtttest.Dial(t, s, cleanConnect(v, "c")) // which ends the session
+			pass(time.Hour)
+			nothing(t, w)
 		}
 	})
 }

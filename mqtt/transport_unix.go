@@ -99,6 +99,12 @@ func shrink(buf []byte) []byte {
 	return small
 }
 
+// descriptor returns the socket's descriptor while it is open.
+func (t *rawTransport) descriptor() (fd int32, ok bool) {
+	err := t.raw.Control(func(n uintptr) { fd, ok = int32(n), true })
+	return fd, ok && err == nil
+}
+
 func (t *rawTransport) tryWrite(b []byte) (int, error) {
 	t.out, t.written, t.outErr = b, 0, nil
 	err := t.raw.Write(t.onTryWrite)

@@ -44,11 +44,12 @@ var doors = []door{
 	{packages: "bridge", may: core, modules: []string{"**"}},
 	{packages: "bridge/*", may: append([]string{"bridge"}, core...), modules: []string{"**"}},
 
-	{packages: "internal/client", may: []string{"packets", "topics"}},
+	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
-	{packages: "internal/bench", may: []string{"packets", "topics", "internal/client"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
-	{packages: "internal/bench/testbroker", may: append([]string{"listeners", "hooks/auth"}, core...)},
+	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth"}},
+	{packages: "bench/compare", may: []string{"internal/bench"}},
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 

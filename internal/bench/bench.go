@@ -24,6 +24,7 @@ type bench struct {
 	recorder  recorder
 	measuring atomic.Bool // record counts
 
+	mu         sync.Mutex // while publishers are added to a run that is sampled
 	publishers []*publisher
 	receivers  []*receiver
 	copies     int64 // deliveries expected of each message
@@ -38,6 +39,37 @@ type bench struct {
 // carried out to its end; the result tells then what was seen until there, and
 // is nil if nothing was. Loss is no error: see [Result.OK].
 func Run(ctx context.Context, cfg Config) (*Result, error) {
+	s := shapeOf(cfg.Pattern)
+	if s == nil {
+		return nil, fmt.Errorf("pattern %q is none of %v", cfg.Pattern, Patterns())
+	}
+	return runWith(ctx, cfg, s.run)
+}
+
+// runWith makes a bench, runs f with it and ends it.
+func runWith(ctx context.Context, cfg Config, f func(*bench) error) (*Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b, err := newBench(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	stopped := context.AfterFunc(ctx, func() { b.fail(ctx.Err()) })
+	defer stopped()
+	err = f(b)
+	b.close()
+	select {
+	case <-b.failed:
+		if !errors.Is(err, b.failure) {
+			err = errors.Join(err, b.failure)
+		}
+	default:
+	}
+	b.res.finish(err)
+	return b.res, err
+}
+
+func newBench(ctx context.Context, cfg Config) (*bench, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -46,8 +78,6 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	b := &bench{
 		cfg: cfg, ctx: ctx, target: t, base: time.Now(), tag: rand.Uint64(),
 		filler: newFiller(cfg.Size), failed: make(chan struct{}),
@@ -56,20 +86,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		Pattern: cfg.Pattern, URL: cfg.URL, Version: byte(cfg.Version), QoS: cfg.QoS, Size: cfg.Size,
 		Publishers: cfg.Publishers, Subscribers: cfg.Subscribers,
 	}
-	if b.broker, err = newProcess(cfg.PID); err != nil {
-		return nil, err
-	}
-	stopped := context.AfterFunc(ctx, func() { b.fail(ctx.Err()) })
-	defer stopped()
-	err = shapeOf(cfg.Pattern).run(b)
-	b.close()
-	select {
-	case <-b.failed:
-		err = errors.Join(err, b.failure)
-	default:
-	}
-	b.res.finish(err)
-	return b.res, err
+	b.broker, err = newProcess(cfg.PID)
+	return b, err
 }
 
 func (b *bench) now() int64 { return int64(time.Since(b.base)) }
@@ -150,10 +168,8 @@ func (b *bench) serve(c *conn, h handler) {
 // close closes all connections and waits for their readers.
 func (b *bench) close() {
 	var wg sync.WaitGroup
-	for _, p := range b.publishers {
-		if p != nil {
-			wg.Go(p.conn.close)
-		}
+	for _, p := range b.live() {
+		wg.Go(p.conn.close)
 	}
 	for _, r := range b.receivers {
 		if r != nil {

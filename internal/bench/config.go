@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -161,6 +162,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%d messages in flight, want 1 to 65535", c.Inflight)
 	case c.Window < 1:
 		return fmt.Errorf("a window of %d messages, want at least 1", c.Window)
+	case !strings.Contains(c.Topic, "%i") && c.Publishers > 1 && c.Subscribers > 1 && c.Pattern != "fanout":
+		return fmt.Errorf("topic %q needs %%i where the number of the pair goes", c.Topic)
 	case c.Count > 1<<32-1:
 		return fmt.Errorf("%d messages, want at most %d", c.Count, uint32(1<<32-1))
 	}

@@ -38,7 +38,6 @@ type handler interface {
 type identity struct {
 	clientID string
 	durable  bool // resume the session, and keep it for an hour
-	wipe     bool // start a session that ends with the connection
 }
 
 // connect dials and completes CONNECT.

@@ -16,10 +16,12 @@ type flow struct {
 }
 
 func newFlow(window, receivers int) *flow {
-	return &flow{
-		window: int64(window), block: max(1, int64(window)/4), receivers: int32(receivers),
-		wake: make(chan struct{}, 1),
+	f := &flow{window: int64(window), block: max(1, int64(window)/4), receivers: int32(receivers)}
+	f.wake = make(chan struct{}, 1)
+	if window == 0 {
+		f.block = 1 << 40 // nobody waits for reports
 	}
+	return f
 }
 
 // pass notes that one receiver has seen all it will see up to message number,

@@ -28,6 +28,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitOK
 	}
+	if g := gmqttOf(args[0]); g != nil {
+		return g.main(ctx, args[1:], stdout, stderr)
+	}
 	s := shapeOf(args[0])
 	if s == nil {
 		fmt.Fprintf(stderr, "linnet bench: no pattern is called %q\n\n", args[0])
@@ -42,6 +45,9 @@ func usage(w io.Writer) {
 	for i := range shapes {
 		fmt.Fprintf(w, "  %-14s %s\n", shapes[i].name, shapes[i].about)
 	}
+	for _, g := range gmqttPrograms {
+		fmt.Fprintf(w, "  %-14s %s\n", g.name, g.about)
+	}
 	fmt.Fprint(w, "\nflags of a pattern: linnet bench <pattern> -help\n")
 }
 
@@ -55,11 +61,14 @@ func (s *shape) main(ctx context.Context, args []string, stdout, stderr io.Write
 	case err != nil:
 		return exitUsage // the flag set has told
 	}
-	if fs.NArg() > 1 {
-		return complain(stderr, fmt.Errorf("too many arguments: %q", fs.Args()))
-	}
-	if fs.NArg() == 1 {
+	if fs.NArg() > 0 {
 		c.URL = fs.Arg(0)
+		if fs.Parse(fs.Args()[1:]) != nil { // flags may stand behind the URL
+			return exitUsage
+		}
+	}
+	if fs.NArg() > 0 {
+		return complain(stderr, fmt.Errorf("too many arguments: %q", fs.Args()))
 	}
 	if err := o.apply(s, &c); err != nil {
 		return complain(stderr, err)

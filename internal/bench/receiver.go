@@ -76,12 +76,7 @@ func (r *receiver) packet(first byte, body []byte) error {
 
 func (r *receiver) message(p *packets.Publish) {
 	r.count++
-	switch p.QoS {
-	case 1:
-		r.acks = packets.AppendPuback(r.acks, r.conn.version, p.PacketID, packets.CodeSuccess)
-	case 2:
-		r.acks = packets.AppendPubrec(r.acks, r.conn.version, p.PacketID, packets.CodeSuccess)
-	}
+	r.acks = appendAnswer(r.acks, r.conn.version, p)
 	s, ok := readStamp(p.Payload, r.b.tag, r.b.filler)
 	i := int(s.publisher) - r.first
 	if !ok || i < 0 || i >= len(r.from) {
@@ -90,6 +85,17 @@ func (r *receiver) message(p *packets.Publish) {
 	}
 	r.times = append(r.times, s.due)
 	r.order(&r.from[i], int64(s.number))
+}
+
+// appendAnswer appends the PUBACK or PUBREC that a message asks for.
+func appendAnswer(dst []byte, v packets.Version, p *packets.Publish) []byte {
+	switch p.QoS {
+	case 1:
+		return packets.AppendPuback(dst, v, p.PacketID, packets.CodeSuccess)
+	case 2:
+		return packets.AppendPubrec(dst, v, p.PacketID, packets.CodeSuccess)
+	}
+	return dst
 }
 
 // order checks the place of a message among its publisher's, and tells the flow.

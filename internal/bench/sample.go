@@ -21,10 +21,7 @@ func (b *bench) sample() sample {
 	if b.broker != nil {
 		s.broker = b.broker.time()
 	}
-	for _, p := range b.publishers {
-		if p == nil {
-			continue
-		}
+	for _, p := range b.live() {
 		if b.cfg.QoS > 0 {
 			s.sent += p.acked.Load()
 		} else {
@@ -32,6 +29,19 @@ func (b *bench) sample() sample {
 		}
 	}
 	return s
+}
+
+// live returns the publishers that are connected so far.
+func (b *bench) live() []*publisher {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var live []*publisher
+	for _, p := range b.publishers {
+		if p != nil {
+			live = append(live, p)
+		}
+	}
+	return live
 }
 
 // received returns how many messages have come, duplicates included.

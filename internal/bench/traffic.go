@@ -20,6 +20,10 @@ type layout struct {
 	hears                 func(receiver int) (first, n int) // publishers
 }
 
+// fanoutInFlight bounds the deliveries on their way in a fan-out, so that a
+// thousand subscribers do not make the broker hold a thousand windows.
+const fanoutInFlight = 100_000
+
 func (b *bench) layout() layout {
 	c := &b.cfg
 	one := func(i int) []string { return []string{c.topic(i)} }
@@ -33,7 +37,8 @@ func (b *bench) layout() layout {
 	case "pub":
 		l.receivers, l.copies, l.window = 0, 0, 0
 	case "fanout":
-		l.copies, l.hears, l.window = c.Subscribers, all, share
+		l.copies, l.hears = c.Subscribers, all
+		l.window = max(1, min(share, max(16, fanoutInFlight/max(1, c.Subscribers))))
 		l.filters = func(int) []string { return c.everyTopic() }
 	case "fanin":
 		l.copies, l.hears, l.window = c.Subscribers, all, share
@@ -271,20 +276,7 @@ func (b *bench) drain() {
 	if len(b.receivers) == 0 {
 		return
 	}
-	expected := b.expected()
-	last, since := int64(-1), b.now()
-	for {
-		n := b.received()
-		if n >= expected {
-			break
-		}
-		if n != last {
-			last, since = n, b.now()
-		}
-		if b.now()-since > int64(b.cfg.Patience) || !b.pause(2*time.Millisecond) {
-			break
-		}
-	}
+	b.await(b.received, b.expected())
 	for _, r := range b.receivers {
 		r.barrier()
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package clients
 
 import (
@@ -7,7 +9,9 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -236,5 +240,35 @@ func TestMosquittoRequestResponse(t *testing.T) {
 	mosquittoPub(t, b, "tcp", "-V", "mqttv5", "-t", "answer", "-q", "1", "-m", "so", "-D", "publish", "correlation-data", "42")
 	if err := ask.Wait(); err != nil || strings.TrimSpace(out.String()) != "so" {
 		t.Errorf("%v: %q", err, out.String())
+	}
+}
+
+// TestMosquittoPaused stops a subscriber's process while messages are published
+// to it: nobody waits for it, and it gets everything when it goes on.
+func TestMosquittoPaused(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, nil)
+	paused := mosquittoSub(t, b, "tcp", "-V", "mqttv5", "-c", "-x", "600", "-i", "paused", "-t", "p", "-q", "1", "-F", "%l")
+	other := mosquittoSub(t, b, "tcp", "-V", "mqttv5", "-i", "other", "-t", "p", "-q", "0", "-F", "%l")
+	if err := paused.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	const n = 2000
+	payload := make([]byte, 10_000)
+	for i := range n {
+		if err := b.Publish("p", payload[:i+1], false, 1); err != nil {
+			t.Fatal(err)
+		}
+		if got := other.message(); got != strconv.Itoa(i+1) {
+			t.Fatalf("the other got %s bytes as message %d", got, i)
+		}
+	}
+	if err := paused.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if got := paused.message(); got != strconv.Itoa(i+1) {
+			t.Fatalf("it got %s bytes as message %d", got, i)
+		}
 	}
 }

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/mqtt"
+	"github.com/linnetmq/linnet/packets"
+)
+
+// stuck is a hook that does not let the server stop.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) OnStopped() { <-s.release }
+
+// TestSecondSignalEndsAtOnce gives a second signal to a server that hangs.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := mqtt.New(nil)
+	hook := stuck{make(chan struct{})}
+	if err := srv.AddHook(hook, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGTERM
+	cfg := &config.Config{ShutdownTimeout: time.Hour}
+	if err := shutdown(srv, cfg, slog.New(slog.DiscardHandler), signals); !errors.Is(err, errImpatient) {
+		t.Errorf("error %v, want %v", err, errImpatient)
+	}
+	close(hook.release)
+}
+
+// TestContextEndsTheBroker runs the broker as an embedding program could.
+func TestContextEndsTheBroker(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Listeners = []config.Listener{{ID: "unix", Protocol: config.Unix, Address: filepath.Join(t.TempDir(), "s")}}
+	cfg.DataDir = filepath.Join(t.TempDir(), "a", "b")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := runBroker(ctx, cfg, streams{err: io.Discard}); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(cfg.DataDir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("data directory: %v, %v", info, err)
+	}
+}
+
+func TestNewBrokerLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	for _, tt := range []struct {
+		name string
+		bad  config.Listener
+		want string
+	}{
+		{"protocol", config.Listener{ID: "x", Protocol: "quic", Address: ":0"}, `protocol "quic"`},
+		{"trusted proxy", config.Listener{ID: "x", Protocol: config.TCP, Address: ":0", ProxyTrusted: []string{"all"}}, `trusted proxy "all"`},
+		{"origin", config.Listener{ID: "x", Protocol: config.WebSocket, Address: ":0", Origins: []string{"example.com"}}, "WebsocketOrigins"},
+		{"the same ID", config.Listener{ID: "good", Protocol: config.TCP, Address: ":0"}, "exists already"},
+		{"authorities", config.Listener{ID: "x", Protocol: config.TLS, Address: ":0", TLS: &config.Certificates{CertFile: "none", KeyFile: "none"}}, "load certificate none"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := config.Default()
+			cfg.Listeners = []config.Listener{{ID: "good", Protocol: config.Unix, Address: socket}, tt.bad}
+			_, err := newBroker(cfg, slog.New(slog.DiscardHandler))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the socket is still there: %v", err)
+			}
+		})
+	}
+}
+
+func TestServerTLSErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := writeCertificates(dir); err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for _, tt := range []struct {
+		name  string
+		files config.Certificates
+		want  string
+	}{
+		{"the wrong key", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("client.key")}, "private key does not match"},
+		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: true}, "no such file"},
+		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: true}, "holds no certificate"},
+	} {
+		if _, err := serverTLS(&tt.files); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestCapabilitiesReachTheBroker(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Capabilities = config.Capabilities{
+		MaximumClients: 1, MaximumPacketSize: 200, ReceiveMaximum: 3, TopicAliasMaximum: 4, SessionExpiryInterval: 5, ServerKeepAlive: 6,
+	}
+	got := mqtt.New(options(cfg, slog.New(slog.DiscardHandler))).Options()
+	c := got.Capabilities
+	if c.MaximumClients != 1 || c.MaximumPacketSize != 200 || c.ReceiveMaximum != 3 || c.TopicAliasMaximum != 4 ||
+		c.MaximumSessionExpiryInterval != 5 || got.ServerKeepAlive != 6 {
+		t.Errorf("have %+v", got)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, version string
+		settings      []debug.BuildSetting
+		want          string
+	}{
+		{"a release", "v1.2.3", nil, "v1.2.3"},
+		{"no version", "", nil, "devel"},
+		{"a work tree", "(devel)", []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}}, "devel-0123456789ab-modified"},
+		{"a clean work tree", "(devel)", []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "false"}}, "devel-0123456789ab"},
+	} {
+		info := &debug.BuildInfo{Main: debug.Module{Version: tt.version}, Settings: tt.settings}
+		if got := describe(info); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	full := &packets.Publish{Topic: "a/b", Payload: []byte("x\x01"), QoS: 2, Dup: true, Retain: true, PacketID: 9, Properties: packets.Properties{
+		TopicAlias: 1, ContentType: "text", CorrelationData: []byte("c"), MessageExpiryInterval: 60, PayloadFormatIndicator: 1,
+		ResponseTopic: "r", SubscriptionIDs: []uint32{3, 4}, User: []packets.UserProperty{{Key: "k", Value: "v"}, {Key: "l", Value: "w"}},
+	}}
+	bare := &packets.Publish{Topic: "t", Payload: []byte("no json")}
+	for _, tt := range []struct {
+		format string
+		pk     *packets.Publish
+		want   string
+	}{
+		{"%t %p %q %r %d %m %l", full, "a/b x\x01 2 1 1 9 2"},
+		{"%x %X%%", full, "7801 7801%"},
+		{"%A %C %D %E %F %R %S %P", full, "1 text c 60 1 r 3 4 k:v l:w"},
+		{"%A|%C|%D|%E|%F|%R|%S|%P|%r|%d", bare, "||||||||0|0"},
+		{"%I %U", bare, "2026-01-02T03:04:05+0000 1767323045.000000006"},
+		{`\n\t\r\a\e\0\\`, bare, "\n\t\r\a\033\000\\"},
+		{"%J", bare, `{"tst":"2026-01-02T03:04:05.000000Z","topic":"t","qos":0,"retain":0,"payloadlen":7,"payload":"no json"}`},
+		{"%j", &packets.Publish{Topic: "t", Payload: []byte(`{}`)}, `{"tst":"2026-01-02T03:04:05.000000Z","topic":"t","qos":0,"retain":0,"payloadlen":2,"payload":"{}"}`},
+		{"plain", bare, "plain"},
+	} {
+		t.Run(tt.format, func(t *testing.T) {
+			t.Parallel()
+			f, err := parseFormat(tt.format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			out := bufio.NewWriter(&b)
+			f.write(out, tt.pk, now)
+			if err := out.Flush(); err != nil || b.String() != tt.want {
+				t.Errorf("have %q, %v, want %q", b.String(), err, tt.want)
+			}
+		})
+	}
+}
+
+func TestJoinProperties(t *testing.T) {
+	t.Parallel()
+	flags := newPub(streams{}).Flags()
+	for _, tt := range []struct{ args, want string }{
+		{"-t a -m b", "-t a -m b"},
+		{"-D publish content-type text -t a", "--property=publish\x00content-type\x00text -t a"},
+		{"--property publish user-property -D -D", "--property=publish\x00user-property\x00-D\x00-D"},
+		{"-m -D -t a", "-m -D -t a"},
+		{"-rm -D -t a", "-rm -D -t a"},
+		{"-m=x -D connect receive-maximum 1", "-m=x --property=connect\x00receive-maximum\x001"},
+		{"--message -D", "--message -D"},
+		{"-r -l -D will user-property a b", "-r -l --property=will\x00user-property\x00a\x00b"},
+		{"-- -D a", "-- -D a"},
+	} {
+		got, err := joinProperties(flags, strings.Fields(tt.args))
+		if err != nil || strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: have %q, %v, want %q", tt.args, got, err, tt.want)
+		}
+	}
+}
+
+// TestEveryPropertyCanBeSet sets each property in a packet that may carry it.
+func TestEveryPropertyCanBeSet(t *testing.T) {
+	t.Parallel()
+	for name, id := range propertyNames {
+		placed := false
+		for place, typ := range propertyPlaces {
+			var p packets.Properties
+			err := applyProperties([]string{strings.Join([]string{place, name, "1", "1"}, separator)}, place, &p, packets.V5)
+			if err == nil {
+				placed = true
+				if b, err := p.Append(nil, typ); err != nil || len(b) < 2 || !p.Has(id) {
+					t.Errorf("%s %s is not sent: %x, %v", place, name, b, err)
+				}
+			}
+		}
+		if !placed {
+			t.Errorf("%s fits no packet", name)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/mqtt"
+)
+
+// summary is what a user needs to know after the start.
+type summary struct {
+	version   string
+	places    [][2]string // what is spoken, and at which URL
+	urls      []string
+	try       []string // commands
+	access    string
+	dataDir   string
+	openFiles uint64
+}
+
+// spoken says in words what a protocol is.
+var spoken = map[string]string{
+	config.TCP: "MQTT", config.TLS: "MQTT over TLS", config.WebSocket: "WebSocket", config.WebSockets: "WebSocket over TLS",
+	config.Unix: "MQTT on a Unix socket", config.HTTP: "statistics, health",
+}
+
+// urlSchemes are the schemes of the URLs that the commands understand.
+var urlSchemes = map[string]string{
+	config.TCP: "mqtt", config.TLS: "mqtts", config.WebSocket: "ws", config.WebSockets: "wss", config.Unix: "unix", config.HTTP: "http",
+}
+
+func summarise(cfg *config.Config, srv *mqtt.Server) summary {
+	s := summary{version: version(), dataDir: cfg.DataDir}
+	s.openFiles, _ = openFiles()
+	for _, l := range srv.Listeners() {
+		c := cfg.Listener(l.ID())
+		if c == nil {
+			continue // of nobody's configuration
+		}
+		address, everywhere := reachableAt(l.Address())
+		url := urlSchemes[c.Protocol] + "://" + address + c.Path
+		s.urls = append(s.urls, url)
+		if everywhere {
+			url += "   (at every address of this machine)"
+		}
+		s.places = append(s.places, [2]string{spoken[c.Protocol], url})
+		if s.try == nil && (c.Protocol == config.TCP || c.Protocol == config.WebSocket || c.Protocol == config.Unix) {
+			target := connectArgs(c.Protocol, l.Address(), c.Path)
+			s.try = []string{
+				"linnet sub" + target + " -t 'hello/#' -v",
+				"linnet pub" + target + " -t hello/world -m hi",
+			}
+		}
+	}
+	s.access = "clients of this machine only; --allow-anonymous admits everybody"
+	if cfg.AllowAnonymous {
+		s.access = "EVERYBODY, without asking who it is (--allow-anonymous)"
+	}
+	return s
+}
+
+// connectArgs are the arguments that lead pub and sub to a listener.
+func connectArgs(protocol, address, path string) string {
+	if protocol == config.Unix {
+		return " -L unix://" + address
+	}
+	address, _ = reachableAt(address)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	switch {
+	case protocol == config.WebSocket:
+		return " -L ws://" + net.JoinHostPort(host, port) + path
+	case host == "localhost" && port == "1883":
+		return ""
+	case host == "localhost" || host == "127.0.0.1":
+		return " -p " + port
+	}
+	return " -h " + host + " -p " + port
+}
+
+// reachableAt is an address for this machine's programs: localhost for a
+// listener at every address.
+func reachableAt(address string) (reachable string, everywhere bool) {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port), true
+	}
+	return address, false
+}
+
+// block is the summary for people.
+func (s *summary) block() string {
+	var b strings.Builder
+	width := 0
+	for _, p := range s.places {
+		width = max(width, len(p[0]))
+	}
+	line := func(name, value string) { fmt.Fprintf(&b, "  %-*s  %s\n", max(width, 10), name, value) }
+	fmt.Fprintf(&b, "\nLinnet %s is ready.\n\n", s.version)
+	for _, p := range s.places {
+		line(p[0], p[1])
+	}
+	line("admitted", s.access)
+	line("data", s.dataDir)
+	if s.openFiles > 0 {
+		line("open files", "at most "+strconv.FormatUint(s.openFiles, 10))
+	}
+	if len(s.try) > 0 {
+		b.WriteString("\nTry it in two other terminals:\n\n")
+		for _, command := range s.try {
+			b.WriteString("  " + command + "\n")
+		}
+	}
+	b.WriteString("\nStop it with Ctrl-C.\n\n")
+	return b.String()
+}

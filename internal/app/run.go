@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/mqtt"
+)
+
+// errImpatient is the end after a second signal.
+var errImpatient = errors.New("a second signal ended the shutdown, connections were cut")
+
+// runBroker runs a broker until ctx ends or a signal comes.
+func runBroker(ctx context.Context, cfg *config.Config, std streams) (err error) {
+	log, text, closeLog, err := openLog(&cfg.Log, std.err)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	signals := make(chan os.Signal, 2) // the two that count
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	data, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	srv, err := newBroker(cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := srv.Serve(); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	announce(cfg, srv, log, text, std.err)
+	select {
+	case s := <-signals:
+		log.Info("shutting down", "signal", s.String(), "timeout", cfg.ShutdownTimeout.String())
+	case <-ctx.Done():
+		log.Info("shutting down", "timeout", cfg.ShutdownTimeout.String())
+	}
+	return shutdown(srv, cfg, log, signals)
+}
+
+// shutdown ends the server, gently until the timeout or a second signal.
+func shutdown(srv *mqtt.Server, cfg *config.Config, log *slog.Logger, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.ShutdownTimeout)
+	defer cancel()
+	done := make(chan error, 1)               // takes the result when nobody waits any more
+	go func() { done <- srv.Shutdown(ctx) }() //arch:ok waited for below, but for a second signal, which ends the process
+	select {
+	case err := <-done:
+		if errors.Is(err, context.DeadlineExceeded) {
+			log.Warn("connections were cut, they had not taken their last messages in time")
+			err = nil
+		}
+		log.Info("stopped")
+		return err
+	case <-signals:
+		return errImpatient
+	}
+}
+
+// announce tells where the broker listens and how to try it: a block of text for
+// people, or the same facts as log lines for machines.
+func announce(cfg *config.Config, srv *mqtt.Server, log *slog.Logger, text bool, out io.Writer) {
+	s := summarise(cfg, srv)
+	if text {
+		_, _ = io.WriteString(out, s.block()) // a terminal that is gone must not stop the broker
+	} else {
+		log.Info("ready", "version", s.version, "urls", s.urls, "data_dir", cfg.DataDir, "open_files", s.openFiles, "try", s.try)
+	}
+	switch {
+	case cfg.AllowAnonymous:
+		log.Warn("every client is admitted from everywhere, without asking who it is", "flag", "--allow-anonymous")
+	case !text:
+		log.Info("only clients of this machine are admitted", "flag", "--allow-anonymous")
+	}
+	if cfg.Workers > 0 {
+		log.Info("the number of workers is only a hint and changes nothing", "workers", cfg.Workers)
+	}
+	if s.openFiles > 0 && s.openFiles < fewFiles {
+		log.Warn("few connections are possible, raise the limit of open files", "open_files", s.openFiles, "example", fmt.Sprintf("ulimit -Hn %d", 1<<20))
+	}
+}
+
+// fewFiles is a limit of open files that a busy broker soon reaches.
+const fewFiles = 4096

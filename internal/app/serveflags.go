@@ -1,0 +1,206 @@
+package app
+
+import (
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/linnetmq/linnet/internal/config"
+)
+
+// serveFlags are the flags of serve as they were given.
+type serveFlags struct {
+	workers                   int
+	port, host                string
+	wsPort, wsPath            string
+	tlsPort, cert, key, ca    string
+	unix, http                string
+	configFile, data          string
+	allowAnonymous            bool
+	shutdownTimeout           time.Duration
+	debug, logEnable          bool
+	logLevel, logFormat, file string
+}
+
+func (f *serveFlags) register(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.IntVarP(&f.workers, "worker", "w", 1024, "worker `number`, accepted for hmq's sake: only a hint, Linnet needs no workers")
+	flags.StringVarP(&f.port, "port", "p", "1883", "`port` or host:port for MQTT; off for none")
+	flags.StringVar(&f.host, "host", config.DefaultHost, "`host` or address of this machine to listen on, for every port")
+	flags.StringVar(&f.wsPort, "wsport", "8083", "`port` or host:port for MQTT over WebSocket (-ws); off for none")
+	flags.StringVar(&f.wsPath, "wspath", config.DefaultWSPath, "`path` for MQTT over WebSocket (-wsp)")
+	flags.StringVar(&f.tlsPort, "tls-port", "", "`port` or host:port for MQTT over TLS; 8883 when --cert is given")
+	flags.StringVar(&f.cert, "cert", "", "PEM `file` with the server's certificate")
+	flags.StringVar(&f.key, "key", "", "PEM `file` with the certificate's private key")
+	flags.StringVar(&f.ca, "ca", "", "PEM `file` with authorities; clients must show a certificate of theirs")
+	flags.StringVar(&f.unix, "unix", "", "`path` of a Unix socket for MQTT")
+	flags.StringVar(&f.http, "http", "", "`port` or host:port for statistics and health over HTTP; a port alone is for this machine only")
+	flags.BoolVar(&f.allowAnonymous, "allow-anonymous", false, "admit every client from everywhere without asking who it is")
+	flags.StringVar(&f.data, "data", config.DefaultData, "`directory` for the broker's data, made when missing")
+	flags.DurationVar(&f.shutdownTimeout, "shutdown-timeout", 10*time.Second, "how long clients may take their last messages at the end")
+	flags.StringVarP(&f.configFile, "config", "c", "", "configuration `file`: hmq's JSON")
+	flags.BoolVarP(&f.debug, "debug", "d", false, "log what every client does")
+	flags.StringVar(&f.logLevel, "log-level", "info", "`level`: debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "", "`format`: text or json (default: text on a terminal, else json)")
+	flags.StringVar(&f.file, "log-file", "", "`file` to append the log to, instead of standard error")
+	flags.BoolVar(&f.logEnable, "log-enable", true, "log at all")
+}
+
+// config is the configuration: defaults, then the file, then the flags given.
+func (f *serveFlags) config(flags *pflag.FlagSet) (*config.Config, error) {
+	cfg := config.Default()
+	if f.configFile != "" {
+		if err := cfg.LoadHMQ(f.configFile); err != nil {
+			return nil, err
+		}
+	}
+	if flags.Changed("host") {
+		cfg.SetHost(f.host)
+	}
+	if err := f.listeners(cfg, flags); err != nil {
+		return nil, usageError{err}
+	}
+	f.rest(cfg, flags)
+	if err := cfg.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	return cfg, nil
+}
+
+// listeners applies the flags about listeners.
+func (f *serveFlags) listeners(cfg *config.Config, flags *pflag.FlagSet) error {
+	if flags.Changed("port") {
+		if err := f.listen(cfg, "port", f.port, config.Listener{ID: "mqtt", Protocol: config.TCP}); err != nil {
+			return err
+		}
+	}
+	if err := f.webSocket(cfg, flags); err != nil {
+		return err
+	}
+	if err := f.tls(cfg, flags); err != nil {
+		return err
+	}
+	if f.unix != "" {
+		cfg.Put(config.Listener{ID: "unix", Protocol: config.Unix, Address: f.unix})
+	}
+	if flags.Changed("http") {
+		return f.listen(cfg, "http", f.http, config.Listener{ID: "http", Protocol: config.HTTP})
+	}
+	return nil
+}
+
+// listen puts l with the address that a flag gives it, or removes it.
+func (f *serveFlags) listen(cfg *config.Config, flag, value string, l config.Listener) error {
+	if value == "" || value == "off" {
+		cfg.Remove(l.ID)
+		return nil
+	}
+	host := f.host
+	if l.Protocol == config.HTTP {
+		host = "127.0.0.1"
+	}
+	address, err := address(value, host)
+	if err != nil {
+		return usagef("flag --%s: %w", flag, err)
+	}
+	l.Address = address
+	cfg.Put(l)
+	return nil
+}
+
+// address reads "8083", ":8083" and "host:8083". A port alone belongs to host.
+func address(value, host string) (string, error) {
+	given, port, err := net.SplitHostPort(value)
+	if !strings.Contains(value, ":") {
+		given, port, err = host, value, nil
+	}
+	if err != nil {
+		return "", usagef("address %q: write a port or host:port, for example 1883 or 127.0.0.1:1883", value)
+	}
+	if err := config.ValidPort(port); err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(given, port), nil
+}
+
+// webSocket applies -ws and -wsp; a path alone leaves the port where it was.
+func (f *serveFlags) webSocket(cfg *config.Config, flags *pflag.FlagSet) error {
+	l := config.Listener{ID: "websocket", Protocol: config.WebSocket, Path: config.DefaultWSPath}
+	old := cfg.Listener(l.ID)
+	if old != nil {
+		l = *old
+	}
+	if flags.Changed("wspath") {
+		if !strings.HasPrefix(f.wsPath, "/") {
+			return usagef("flag --wspath: %q: begin it with a slash", f.wsPath)
+		}
+		l.Path = f.wsPath
+	}
+	switch {
+	case flags.Changed("wsport"):
+		return f.listen(cfg, "wsport", f.wsPort, l)
+	case old != nil:
+		cfg.Put(l)
+	case flags.Changed("wspath"):
+		return usagef("flag --wspath needs --wsport: the file switches WebSocket off")
+	}
+	return nil
+}
+
+// tls applies the flags about TLS on top of the file's.
+func (f *serveFlags) tls(cfg *config.Config, flags *pflag.FlagSet) error {
+	given := flags.Changed("cert") || flags.Changed("key") || flags.Changed("ca")
+	if !given && !flags.Changed("tls-port") {
+		return nil
+	}
+	l := config.Listener{ID: "mqtts", Protocol: config.TLS, TLS: &config.Certificates{}}
+	port := "8883"
+	if old := cfg.Listener(l.ID); old != nil {
+		l, port = *old, old.Address
+	}
+	if flags.Changed("tls-port") {
+		port = f.tlsPort
+	}
+	if port == "" || port == "off" {
+		cfg.Remove(l.ID)
+		return nil
+	}
+	if f.cert != "" {
+		l.TLS.CertFile = f.cert
+	}
+	if f.key != "" {
+		l.TLS.KeyFile = f.key
+	}
+	if f.ca != "" {
+		l.TLS.CAFile, l.TLS.VerifyClient = f.ca, true
+	}
+	if l.TLS.CertFile == "" || l.TLS.KeyFile == "" {
+		return usagef("TLS needs both --cert and --key")
+	}
+	return f.listen(cfg, "tls-port", port, l)
+}
+
+// rest applies the flags that are about no listener.
+func (f *serveFlags) rest(cfg *config.Config, flags *pflag.FlagSet) {
+	for name, apply := range map[string]func(){
+		"worker":           func() { cfg.Workers = f.workers },
+		"allow-anonymous":  func() { cfg.AllowAnonymous = f.allowAnonymous },
+		"data":             func() { cfg.DataDir = f.data },
+		"shutdown-timeout": func() { cfg.ShutdownTimeout = f.shutdownTimeout },
+		"log-format":       func() { cfg.Log.Format = f.logFormat },
+		"log-file":         func() { cfg.Log.File = f.file },
+		"log-enable":       func() { cfg.Log.Off = !f.logEnable },
+	} {
+		if flags.Changed(name) {
+			apply()
+		}
+	}
+	if flags.Changed("debug") && f.debug {
+		cfg.Log.Level = "debug"
+	}
+	if flags.Changed("log-level") {
+		cfg.Log.Level = f.logLevel
+	}
+}
