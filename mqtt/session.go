@@ -247,7 +247,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 		}
 		gone := *d
 		s.window.remove(d)
-		s.server.stats.inflight.Add(-1)
+		s.countInflight(-1)
 		s.server.stats.inflightDropped.Add(1)
 		s.notify(gone, s.server.hooks.load().onQosDropped)
 		s.discardUncounted(gone, DropSessionEnded)
@@ -326,10 +326,14 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.server.stats.inflight.Add(-1)
+			s.countInflight(-1)
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}
+}
+
+func (s *session) countInflight(n int64) {
+	s.server.stats.shards[s.key%counterShards].inflight.Add(n)
 }
 
 func (s *session) countQueued(n int64, d delivery) {
