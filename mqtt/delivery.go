@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -132,6 +133,7 @@ func (s *session) resendNext(c *Client) bool {
 		s.appendAck(c, packets.TypePubrel, d.packetID)
 	case d.state == unsent:
 		if !s.hasRoom(c) {
+			s.resendReleases(c)
 			return false
 		}
 		d.state = awaitAck
@@ -144,6 +146,24 @@ func (s *session) resendNext(c *Client) bool {
 	}
 	s.resend = s.resend[1:]
 	return true
+}
+
+// resendReleases sends the PUBRELs that stand behind a PUBLISH without room:
+// they need none, and what they finish makes room for it.
+func (s *session) resendReleases(c *Client) {
+	if s.releases {
+		return
+	}
+	s.releases = true
+	s.resend = slices.DeleteFunc(s.resend, func(id uint16) bool {
+		d := s.window.find(id)
+		if d == nil || d.state != awaitRel {
+			return false
+		}
+		d.state = awaitCmp
+		s.appendAck(c, packets.TypePubrel, id)
+		return true
+	})
 }
 
 // sendQueued sends the oldest queued message, and reports whether it is worth

@@ -35,6 +35,7 @@ type session struct {
 	window         window
 	outstanding    int                 // of the window, all that need not be sent again on this connection
 	resend         []uint16            // identifiers to send again on this connection, in order
+	releases       bool                // the PUBRELs among them were sent before their turn
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
 	cursorTurn     bool
@@ -117,7 +118,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
-	s.resend = s.resend[:0]
+	s.resend, s.releases = s.resend[:0], false
 	for _, d := range s.window.ordered() {
 		switch d.state {
 		case awaitAck, unsent:
