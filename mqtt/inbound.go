@@ -25,7 +25,7 @@ type inbound struct {
 	ack     packets.Puback
 	acked   []uint16 // successful PUBACKs in a row, not yet handled
 	answers []byte   // acknowledgements to the client, not yet queued
-	forward []byte // encoded properties of the PUBLISH in hand
+	forward []byte   // encoded properties of the PUBLISH in hand
 	auth    *authExchange
 }
 

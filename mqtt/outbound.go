@@ -20,10 +20,10 @@ type outbound struct {
 	pending int    // bytes of buf and of the write under way
 	// pendingHint mirrors pending for readers without the lock.
 	pendingHint atomic.Int64
-	writing bool
-	closed  bool // nothing is accepted any more: DISCONNECT or the end
-	starved bool // the session waits for room
-	drained chan struct{}
+	writing     bool
+	closed      bool // nothing is accepted any more: DISCONNECT or the end
+	starved     bool // the session waits for room
+	drained     chan struct{}
 
 	// lastRouter appended last: it will flush, so it need not note this
 	// receiver again.

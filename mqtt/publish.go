@@ -254,7 +254,7 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	}
 	if code.Failed() {
 		in.forget(p) // [MQTT-4.3.3-9]
-		in.answer() // in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+		in.answer()  // in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 		c.refuseAck(t, p.PacketID, err)
 		return nil
 	}
