@@ -19,14 +19,14 @@ func explain(address string, err error) error {
 
 // cause strips the layers of the net package that only repeat operation and address.
 func cause(err error) error {
-	if op, ok := err.(*net.OpError); ok && op.Err != nil {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		err = op.Err
 	}
-	switch layer := err.(type) {
-	case *net.AddrError:
-		return errors.New(layer.Err)
-	case *os.SyscallError:
-		return layer.Err
+	if addr, ok := errors.AsType[*net.AddrError](err); ok {
+		return errors.New(addr.Err)
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Err
 	}
 	return err
 }

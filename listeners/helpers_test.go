@@ -8,10 +8,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -137,7 +140,7 @@ func mustRead(t testing.TB, r io.Reader, want string) {
 func mustEnd(t testing.TB, r io.Reader) {
 	t.Helper()
 	rest, err := io.ReadAll(r)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal("the connection was not closed")
 	}
 	if len(rest) > 0 {
@@ -258,6 +261,20 @@ func (c *wsClient) frame(op ws.OpCode, fin bool, payload string) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload))))
 }
 
+// readFrame reads one frame; none in these tests is longer than the limit.
+func readFrame(r io.Reader) (ws.Frame, error) {
+	head, err := ws.ReadHeader(r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if head.Length > 2<<20 {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", head.Length)
+	}
+	payload := make([]byte, head.Length)
+	_, err = io.ReadFull(r, payload)
+	return ws.Frame{Header: head, Payload: payload}, err
+}
+
 func (c *wsClient) Write(p []byte) (int, error) {
 	if _, err := c.Conn.Write(c.frame(ws.OpBinary, true, string(p))); err != nil {
 		return 0, err
@@ -267,7 +284,7 @@ func (c *wsClient) Write(p []byte) (int, error) {
 
 func (c *wsClient) Read(p []byte) (int, error) {
 	for len(c.left) == 0 {
-		f, err := ws.ReadFrame(c.r)
+		f, err := readFrame(c.r)
 		if err != nil {
 			return 0, err
 		}
@@ -276,6 +293,7 @@ func (c *wsClient) Read(p []byte) (int, error) {
 			c.left = f.Payload
 		case ws.OpClose:
 			return 0, io.EOF
+		default: // what the tests want to see of these they read as frames
 		}
 	}
 	n := copy(p, c.left)

@@ -64,7 +64,7 @@ func (d *httpDoor) serveHTTP() error {
 		}
 		return nil
 	})
-	queue.Close()
+	queue.end()
 	server.Wait()
 	return err
 }

@@ -10,7 +10,14 @@ import (
 	"testing"
 )
 
-func get(t *testing.T, l listener, method, path string) (*http.Response, string) {
+// answer is what a test wants to know of a response.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, l listener, method, path string) answer {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: clientConfig()}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -27,7 +34,7 @@ func get(t *testing.T, l listener, method, path string) (*http.Response, string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
 func TestHTTPPages(t *testing.T) {
@@ -62,15 +69,15 @@ func TestHTTPPages(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			start(t, tt.l, nil, nil)
-			resp, body := get(t, tt.l, tt.method, tt.path)
-			if resp.StatusCode != tt.status || !strings.HasPrefix(body, tt.body) || tt.status == 200 && body != tt.body {
-				t.Errorf("status %d, body %q", resp.StatusCode, body)
+			got := get(t, tt.l, tt.method, tt.path)
+			if got.status != tt.status || !strings.HasPrefix(got.body, tt.body) || tt.status == 200 && got.body != tt.body {
+				t.Errorf("status %d, body %q", got.status, got.body)
 			}
-			if tt.status == 405 && resp.Header.Get("Allow") != "GET" {
-				t.Errorf("Allow is %q", resp.Header.Get("Allow"))
+			if tt.status == 405 && got.header.Get("Allow") != "GET" {
+				t.Errorf("Allow is %q", got.header.Get("Allow"))
 			}
-			if tt.status == 200 && body != "" && resp.Header.Get("Content-Type") != "application/json" {
-				t.Errorf("Content-Type is %q", resp.Header.Get("Content-Type"))
+			if tt.status == 200 && got.body != "" && got.header.Get("Content-Type") != "application/json" {
+				t.Errorf("Content-Type is %q", got.header.Get("Content-Type"))
 			}
 			if want := map[bool]string{true: "https", false: "http"}[strings.HasSuffix(tt.name, "TLS")]; tt.l.Protocol() != want {
 				t.Errorf("protocol %q", tt.l.Protocol())
@@ -102,8 +109,12 @@ func TestHTTPClose(t *testing.T) {
 				go func() { closed <- l.Close(ctx) }()
 				close(leave)
 				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil || resp.StatusCode != 200 {
-					t.Errorf("%v, %v", resp, err)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					t.Errorf("status %s", resp.Status)
 				}
 				if err := receive(t, closed, "Close"); err != nil {
 					t.Error(err)

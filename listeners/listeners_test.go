@@ -57,8 +57,10 @@ func kinds() []kind {
 			}
 			return NewNet("x", named{ln, "tcp4"})
 		}, plainDial("tcp")},
-		{"memory", "memory", func(*testing.T, *Config) listener { return NewMemory("x") },
-			func(ctx context.Context, l listener) (net.Conn, error) { return l.(*Memory).Dial(ctx) }},
+		{
+			"memory", "memory", func(*testing.T, *Config) listener { return NewMemory("x") },
+			func(ctx context.Context, l listener) (net.Conn, error) { return l.(*Memory).Dial(ctx) },
+		},
 	}
 }
 
@@ -80,7 +82,7 @@ func (a namedAddr) Network() string { return a.network }
 // socketPath returns a path short enough for a Unix socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "linnet")
+	dir, err := os.MkdirTemp("", "linnet") //nolint:usetesting // the path of t.TempDir is too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,8 +263,10 @@ func TestHandedOverTypes(t *testing.T) {
 		}
 		limited(t, client)
 		conn := limited(t, receive(t, conns, "the connection"))
-		want := map[string]string{"tcp": "*net.TCPConn", "tcp4": "*net.TCPConn", "unix": "*net.UnixConn", "tls": "*tls.Conn",
-			"ws": "*listeners.WebsocketConn", "wss": "*listeners.WebsocketConn", "memory": "*listeners.pipeConn"}[k.name]
+		want := map[string]string{
+			"tcp": "*net.TCPConn", "tcp4": "*net.TCPConn", "unix": "*net.UnixConn", "tls": "*tls.Conn",
+			"ws": "*listeners.WebsocketConn", "wss": "*listeners.WebsocketConn", "memory": "*listeners.pipeConn",
+		}[k.name]
 		if got := fmt.Sprintf("%T", conn); got != want {
 			t.Errorf("handed over a %s, want %s", got, want)
 		}

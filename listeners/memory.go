@@ -87,9 +87,11 @@ func (q *memoryQueue) Accept() (net.Conn, error) {
 
 // Close ends Accept and put.
 func (q *memoryQueue) Close() error {
-	q.once.Do(func() { close(q.done) })
+	q.end()
 	return nil
 }
+
+func (q *memoryQueue) end() { q.once.Do(func() { close(q.done) }) }
 
 // Addr returns the address given at the beginning.
 func (q *memoryQueue) Addr() net.Addr { return q.addr }

@@ -97,8 +97,8 @@ func TestMemoryInBubble(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		if _, err := conn.Read(make([]byte, 1)); err != io.EOF || time.Since(begin) != time.Hour {
-			t.Errorf("%v after %v", err, time.Since(begin))
+		if rest, err := io.ReadAll(conn); len(rest) != 0 || err != nil || time.Since(begin) != time.Hour {
+			t.Errorf("read %q, %v after %v", rest, err, time.Since(begin))
 		}
 		conn.Close()
 	})
@@ -232,7 +232,7 @@ func TestPipeClose(t *testing.T) {
 			synctest.Wait()
 			b.Close()
 			for range 2 {
-				if err := <-errs; err != io.EOF && !errors.Is(err, io.ErrClosedPipe) {
+				if err := <-errs; !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
 					t.Error(err)
 				}
 			}
@@ -263,7 +263,7 @@ func TestPipeKeepsOrder(t *testing.T) {
 	for buf := make([]byte, 9000); ; {
 		n, err := b.Read(buf[:1+sizes.IntN(len(buf))])
 		got.Write(buf[:n])
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)

@@ -70,7 +70,7 @@ func (c *pipeConn) SetWriteDeadline(t time.Time) error {
 
 // opError dresses err as the net package does; nil and io.EOF stay as they are.
 func opError(op string, err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "memory", Addr: memoryAddr{}, Err: err}

@@ -37,7 +37,7 @@ func (p *proxyPolicy) accept(conn net.Conn) (net.Conn, error) {
 		return nil, errors.New("the peer is not in ProxyTrusted")
 	}
 	source, err := readProxyHeader(conn)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, errSilent
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package listeners
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -58,7 +59,7 @@ func common(a, b []byte) bool {
 
 // unfinished names the error of a header that broke off; io.EOF, no byte at all, stays.
 func unfinished(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return err
 	}
 	return fmt.Errorf("header not received: %w", err)
@@ -207,7 +208,7 @@ func discard(r io.Reader, n int) error {
 
 // noEOF turns io.EOF in the middle of something into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

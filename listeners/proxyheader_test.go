@@ -36,8 +36,10 @@ var proxyCases = []struct{ name, header, source string }{
 	{"v1 shortest IPv4", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", "1.1.1.1:1"},
 	{"v1 IPv6", "PROXY TCP6 2001:db8::7 ::1 12345 1883\r\n", "[2001:db8::7]:12345"},
 	{"v1 IPv4 in IPv6", "PROXY TCP6 ::ffff:192.0.2.7 ::1 65535 0\r\n", "192.0.2.7:65535"},
-	{"v1 longest", "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
-		"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+	{
+		"v1 longest", "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
+		"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+	},
 	{"v1 UNKNOWN", "PROXY UNKNOWN\r\n", ""},
 	{"v1 UNKNOWN with addresses", "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", ""},
 	{"v1 UNKNOWN longest", "PROXY UNKNOWN " + strings.Repeat("x", 107-16) + "\r\n", ""},
@@ -55,8 +57,10 @@ var proxyCases = []struct{ name, header, source string }{
 
 func TestProxyHeader(t *testing.T) {
 	t.Parallel()
-	readers := map[string]func(io.Reader) io.Reader{"at once": func(r io.Reader) io.Reader { return r },
-		"byte by byte": iotest.OneByteReader, "data with error": iotest.DataErrReader}
+	readers := map[string]func(io.Reader) io.Reader{
+		"at once":      func(r io.Reader) io.Reader { return r },
+		"byte by byte": iotest.OneByteReader, "data with error": iotest.DataErrReader,
+	}
 	for _, tt := range proxyCases {
 		for how, wrap := range readers {
 			t.Run(tt.name+"/"+how, func(t *testing.T) {
@@ -83,7 +87,7 @@ func TestProxyHeaderBrokenOff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for cut := range len(tt.header) {
 				_, err := readProxyHeader(strings.NewReader(tt.header[:cut]))
-				if cut == 0 && err != io.EOF || cut > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
+				if cut == 0 && !errors.Is(err, io.EOF) || cut > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("cut at %d: %v", cut, err)
 				}
 			}

@@ -70,7 +70,8 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("a file that is no socket is in the way; remove it or choose another path")
 	}
-	conn, err := net.DialTimeout("unix", path, staleTest)
+	dialer := net.Dialer{Timeout: staleTest}
+	conn, err := dialer.DialContext(context.Background(), "unix", path)
 	if err == nil {
 		conn.Close() // it was only a test
 		return syscall.EADDRINUSE

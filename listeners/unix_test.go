@@ -41,8 +41,10 @@ func TestUnixRefusals(t *testing.T) {
 		is   error
 		want string
 	}{
-		{"live socket", func(t *testing.T, path string) { start(t, NewUnixSock("first", path), nil, echo) },
-			syscall.EADDRINUSE, "another program listens"},
+		{
+			"live socket", func(t *testing.T, path string) { start(t, NewUnixSock("first", path), nil, echo) },
+			syscall.EADDRINUSE, "another program listens",
+		},
 		{"file", func(t *testing.T, path string) { os.WriteFile(path, []byte("precious"), 0o600) }, nil, "no socket"},
 		{"directory", func(t *testing.T, path string) { os.Mkdir(path, 0o700) }, nil, "no socket"},
 		{"link", func(t *testing.T, path string) { os.Symlink("/nowhere", path) }, nil, "no socket"},

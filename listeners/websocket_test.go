@@ -3,6 +3,7 @@ package listeners
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,8 +23,9 @@ func upgradeRequest(path, host string, lines ...string) string {
 
 const offerMQTT = "Sec-WebSocket-Protocol: mqtt"
 
-// ask sends a raw request and returns the response, whose body is read.
-func ask(t *testing.T, address, request string) (*http.Response, string) {
+// ask sends a raw request and returns the response. The connection
+// stays open until the test ends.
+func ask(t *testing.T, address, request string) answer {
 	t.Helper()
 	conn := dialTCP(t, address)
 	mustWrite(t, conn, []byte(request))
@@ -31,14 +33,15 @@ func ask(t *testing.T, address, request string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return resp, ""
+		return answer{status: resp.StatusCode, header: resp.Header}
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
 // [MQTT-6.0.0-3] The client must offer the subprotocol mqtt.
@@ -63,16 +66,16 @@ func TestWebsocketSubprotocol(t *testing.T) {
 		{"upper case", []string{"Sec-WebSocket-Protocol: MQTT"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp, body := ask(t, l.Address(), upgradeRequest("/mqtt", "broker", tt.headers...))
+			got := ask(t, l.Address(), upgradeRequest("/mqtt", "broker", tt.headers...))
 			if tt.chosen == "" {
-				if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "subprotocol mqtt") {
-					t.Errorf("status %s, body %q", resp.Status, body)
+				if got.status != http.StatusBadRequest || !strings.Contains(got.body, "subprotocol mqtt") {
+					t.Errorf("status %d, body %q", got.status, got.body)
 				}
 				return
 			}
-			got := resp.Header.Get("Sec-Websocket-Protocol")
-			if resp.StatusCode != http.StatusSwitchingProtocols || got != tt.chosen {
-				t.Errorf("status %s, protocol %q, want %q", resp.Status, got, tt.chosen)
+			chosen := got.header.Get("Sec-Websocket-Protocol")
+			if got.status != http.StatusSwitchingProtocols || chosen != tt.chosen {
+				t.Errorf("status %d, protocol %q, want %q", got.status, chosen, tt.chosen)
 			}
 		})
 	}
@@ -118,13 +121,13 @@ func TestWebsocketOrigin(t *testing.T) {
 			for _, origin := range tt.origins {
 				lines = append(lines, "Origin: "+origin)
 			}
-			resp, _ := ask(t, l.Address(), upgradeRequest("/mqtt", tt.host, lines...))
+			got := ask(t, l.Address(), upgradeRequest("/mqtt", tt.host, lines...))
 			want, refused := http.StatusSwitchingProtocols, uint64(0)
 			if !tt.want {
 				want, refused = http.StatusForbidden, 1
 			}
-			if resp.StatusCode != want || l.Refused() != refused {
-				t.Errorf("status %s, refused %d, want %d", resp.Status, l.Refused(), want)
+			if got.status != want || l.Refused() != refused {
+				t.Errorf("status %d, refused %d, want %d", got.status, l.Refused(), want)
 			}
 		})
 	}
@@ -174,8 +177,8 @@ func TestWebsocketPath(t *testing.T) {
 			t.Parallel()
 			l := NewWebsocket("x", "127.0.0.1:0", &Config{WebsocketPath: tt.configured})
 			start(t, l, nil, echo)
-			if resp, _ := ask(t, l.Address(), upgradeRequest(tt.asked, "broker", offerMQTT)); resp.StatusCode != tt.want {
-				t.Errorf("status %s, want %d", resp.Status, tt.want)
+			if got := ask(t, l.Address(), upgradeRequest(tt.asked, "broker", offerMQTT)); got.status != tt.want {
+				t.Errorf("status %d, want %d", got.status, tt.want)
 			}
 		})
 	}
@@ -193,8 +196,10 @@ func TestWebsocketBadRequests(t *testing.T) {
 		{"version", strings.Replace(good, "Version: 13", "Version: 8", 1), http.StatusUpgradeRequired},
 		{"no key", strings.Replace(good, "Sec-WebSocket-Key", "X-Key", 1), http.StatusBadRequest},
 		{"no Connection", strings.Replace(good, "Connection:", "X-Connection:", 1), http.StatusBadRequest},
-		{"headers too large", strings.Replace(good, "Host: broker", "Host: broker\r\nX: "+strings.Repeat("x", 20_000), 1),
-			http.StatusRequestHeaderFieldsTooLarge},
+		{
+			"headers too large", strings.Replace(good, "Host: broker", "Host: broker\r\nX: "+strings.Repeat("x", 20_000), 1),
+			http.StatusRequestHeaderFieldsTooLarge,
+		},
 		{"no HTTP", "\x10\x0c\x00\x04MQTT\r\n\r\n", http.StatusBadRequest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,8 +258,10 @@ func wsScripts() []struct{ name, raw, payload string } {
 		{"empty frames", join(c.frame(ws.OpBinary, true, ""), c.frame(ws.OpBinary, false, ""), c.frame(ws.OpContinuation, true, ""), c.frame(ws.OpBinary, true, "abc")), "abc"},
 		{"control frames between", join(c.frame(ws.OpBinary, false, "a"), c.frame(ws.OpPing, true, "p"), c.frame(ws.OpContinuation, false, "b"),
 			c.frame(ws.OpPong, true, "unasked"), c.frame(ws.OpContinuation, true, "c"), c.frame(ws.OpPing, true, "")), "abc"},
-		{"16-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("x", 126)), c.frame(ws.OpBinary, true, strings.Repeat("y", 65535))),
-			strings.Repeat("x", 126) + strings.Repeat("y", 65535)},
+		{
+			"16-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("x", 126)), c.frame(ws.OpBinary, true, strings.Repeat("y", 65535))),
+			strings.Repeat("x", 126) + strings.Repeat("y", 65535),
+		},
 		{"64-bit length", join(c.frame(ws.OpBinary, true, strings.Repeat("0123456789", 10_000))), strings.Repeat("0123456789", 10_000)},
 	}
 }
@@ -336,13 +343,13 @@ func TestWebsocketBreaches(t *testing.T) {
 			client, conn := wsPair(t, nil)
 			mustWrite(t, client.Conn, tt.send)
 			n, err := conn.Read(make([]byte, 100))
-			if _, breach := err.(*wsError); n != 0 || !breach || !strings.Contains(strings.ToLower(err.Error()), tt.reason) {
+			if _, breach := errors.AsType[*wsError](err); n != 0 || !breach || !strings.Contains(strings.ToLower(err.Error()), tt.reason) {
 				t.Errorf("read %d, %v, want %q", n, err, tt.reason)
 			}
-			if _, again := conn.Read(make([]byte, 100)); again != err {
+			if _, again := conn.Read(make([]byte, 100)); !errors.Is(again, err) {
 				t.Errorf("second read: %v", again)
 			}
-			f, err := ws.ReadFrame(client.r)
+			f, err := readFrame(client.r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -360,7 +367,7 @@ func TestWebsocketPayloadBeforeBreach(t *testing.T) {
 	client, conn := wsPair(t, nil)
 	mustWrite(t, client.Conn, append(client.frame(ws.OpBinary, true, "good"), client.frame(ws.OpText, true, "bad")...))
 	mustRead(t, conn, "good")
-	if _, err := conn.Read(make([]byte, 10)); err != errTextFrame {
+	if _, err := conn.Read(make([]byte, 10)); !errors.Is(err, errTextFrame) {
 		t.Error(err)
 	}
 }
@@ -376,7 +383,7 @@ func TestWebsocketPing(t *testing.T) {
 	}()
 	for _, payload := range []string{"", "are you there", strings.Repeat("x", 125)} {
 		mustWrite(t, client.Conn, client.frame(ws.OpPing, true, payload))
-		f, err := ws.ReadFrame(client.r)
+		f, err := readFrame(client.r)
 		if err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != payload || f.Header.Masked {
 			t.Errorf("ping %q: %+v %q, %v", payload, f.Header, f.Payload, err)
 		}
@@ -403,17 +410,17 @@ func TestWebsocketCloseByClient(t *testing.T) {
 			client, conn := wsPair(t, nil)
 			mustWrite(t, client.Conn, append(client.frame(ws.OpBinary, true, "last"), client.frame(ws.OpClose, true, tt.payload)...))
 			mustRead(t, conn, "last")
-			if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-				t.Errorf("read %d, %v, want EOF", n, err)
+			if rest, err := io.ReadAll(conn); len(rest) != 0 || err != nil {
+				t.Errorf("read %q, %v, want EOF", rest, err)
 			}
-			f, err := ws.ReadFrame(client.r)
+			f, err := readFrame(client.r)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if status, _ := ws.ParseCloseFrameData(f.Payload); f.Header.OpCode != ws.OpClose || status != tt.status {
 				t.Errorf("op %d, status %d, want close, %d", f.Header.OpCode, status, tt.status)
 			}
-			if _, err := conn.Write([]byte("x")); err != net.ErrClosed {
+			if _, err := conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("write after close: %v", err)
 			}
 			conn.Close()

@@ -114,8 +114,9 @@ func (c *WebsocketConn) answer(op ws.OpCode, payload []byte) error {
 		return c.answerPing(payload)
 	case ws.OpClose:
 		return c.answerClose(payload)
+	default:
+		return nil // an unasked pong is allowed and says nothing
 	}
-	return nil // an unasked pong is allowed and says nothing
 }
 
 // answerPing sends a pong, or leaves it to the Write that is going on: a reader

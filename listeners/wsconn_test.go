@@ -25,7 +25,7 @@ func TestWebsocketCloseByServer(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := ws.ReadFrame(client.r)
+	f, err := readFrame(client.r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestWebsocketPingWhileWriting(t *testing.T) {
 
 		var got []ws.OpCode
 		for range 2 {
-			f, err := ws.ReadFrame(clientSide)
+			f, err := readFrame(clientSide)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestWebsocketConcurrentWrites(t *testing.T) {
 		})
 	}
 	for range writers * each {
-		f, err := ws.ReadFrame(client.r)
+		f, err := readFrame(client.r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestWebsocketWriteIsOneFrame(t *testing.T) {
 			for _, size := range []int{1, 125, 126, wsChunk - 4, wsChunk - 3, 65535, 65536, 1 << 20} {
 				sent := bytes.Repeat([]byte{1, 2, 3, 5, 7}, size/5+1)[:size]
 				go conn.Write(sent)
-				f, err := ws.ReadFrame(client.r)
+				f, err := readFrame(client.r)
 				if err != nil || f.Header.OpCode != ws.OpBinary || !f.Header.Fin || !bytes.Equal(f.Payload, sent) {
 					t.Fatalf("%d bytes: %+v, %v", size, f.Header, err)
 				}
@@ -281,7 +281,7 @@ func TestWebsocketHugeFrame(t *testing.T) {
 	for buf := make([]byte, 32<<10); ; {
 		n, err := conn.Read(buf)
 		total += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)

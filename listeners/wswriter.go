@@ -102,7 +102,7 @@ func (w *wsWriter) writeVector(head, payload []byte) (int, error) {
 // writeJoined copies the header and the beginning of payload together, so that a
 // small frame is one write and one TLS record.
 func (w *wsWriter) writeJoined(head, payload []byte) (int, error) {
-	chunk := wsChunks.Get().(*[wsChunk]byte)
+	chunk, _ := wsChunks.Get().(*[wsChunk]byte) // it holds nothing else
 	defer wsChunks.Put(chunk)
 	size := copy(chunk[:], head)
 	joined := copy(chunk[size:], payload)

@@ -143,8 +143,10 @@ func TestConnectAppend(t *testing.T) {
 
 func TestConnectKeepsNoReference(t *testing.T) {
 	t.Parallel()
-	in := &Connect{Version: V5, ClientID: "client", Username: "user", Password: []byte("secret"), WillFlag: true,
-		Will: Will{Topic: "topic", Payload: []byte("payload"), Properties: Properties{CorrelationData: []byte("corr"), ContentType: "type"}}}
+	in := &Connect{
+		Version: V5, ClientID: "client", Username: "user", Password: []byte("secret"), WillFlag: true,
+		Will: Will{Topic: "topic", Payload: []byte("payload"), Properties: Properties{CorrelationData: []byte("corr"), ContentType: "type"}},
+	}
 	frame := mustAppend(t, in, V5)
 	var p Connect
 	if err := p.Decode(0, frame[2:], 0); err != nil {
@@ -159,9 +161,11 @@ func TestConnectKeepsNoReference(t *testing.T) {
 
 func TestConnectLogsNoSecret(t *testing.T) {
 	t.Parallel()
-	p := &Connect{Version: V5, ClientID: "client-7", Username: "user", Password: []byte("hunter2"), WillFlag: true,
+	p := &Connect{
+		Version: V5, ClientID: "client-7", Username: "user", Password: []byte("hunter2"), WillFlag: true,
 		Will:       Will{Topic: "t", Payload: []byte("hunter2")},
-		Properties: Properties{AuthenticationMethod: "m", AuthenticationData: []byte("hunter2")}}
+		Properties: Properties{AuthenticationMethod: "m", AuthenticationData: []byte("hunter2")},
+	}
 	got := logged(p)
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "client-7") {
 		t.Errorf("logged %s", got)

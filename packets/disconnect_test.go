@@ -13,8 +13,10 @@ func TestDisconnectWire(t *testing.T) {
 		{"v5 session expiry", V5, "\xe0\x07\x00\x05\x11\x00\x00\x00\x0a", &Disconnect{Properties: Properties{SessionExpiryInterval: 10}}},
 		{"v5 all properties", V5, "\xe0\x16\x9c\x14\x11\x00\x00\x00\x0a\x1c\x00\x01s\x1f\x00\x01r\x26\x00\x01k\x00\x01v", &Disconnect{
 			Code: ErrUseAnotherServer,
-			Properties: Properties{SessionExpiryInterval: 10, ServerReference: "s", ReasonString: "r",
-				User: []UserProperty{{"k", "v"}}},
+			Properties: Properties{
+				SessionExpiryInterval: 10, ServerReference: "s", ReasonString: "r",
+				User: []UserProperty{{"k", "v"}},
+			},
 		}},
 	})
 }

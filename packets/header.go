@@ -45,8 +45,9 @@ func CheckFlags(first byte) error {
 			return malformed("PUBLISH with QoS 3") // [MQTT-3.3.1-4]
 		}
 		return nil
+	default:
+		return checkFlags(t, flags, V31)
 	}
-	return checkFlags(t, flags, V31)
 }
 
 // checkFlags refuses flags a packet of type t, not PUBLISH, must not have in
@@ -59,6 +60,7 @@ func checkFlags(t Type, flags byte, v Version) error {
 		if v == V31 {
 			flags &^= 0x08
 		}
+	default: // no flag is in use
 	}
 	if flags != want {
 		return malformed("%s with flags 0x%X", t, flags)

@@ -129,11 +129,10 @@ func plain(p Packet) any {
 }
 
 func plainValue(v reflect.Value) {
-	if props, ok := v.Addr().Interface().(*Properties); ok {
+	if props, ok := reflect.TypeAssert[*Properties](v.Addr()); ok {
 		props.marked = 0
 	}
-	for i := range v.NumField() {
-		f := v.Field(i)
+	for _, f := range v.Fields() {
 		switch {
 		case f.Kind() == reflect.Struct:
 			plainValue(f)

@@ -97,6 +97,7 @@ func (p *Properties) Has(id PropertyID) bool {
 		return len(p.SubscriptionIDs) > 0
 	case kindPair:
 		return len(p.User) > 0
+	case kindNone:
 	}
 	return false
 }
@@ -127,6 +128,7 @@ func (p *Properties) Unset(id PropertyID) {
 		p.SubscriptionIDs = nil
 	case kindPair:
 		p.User = nil
+	case kindNone:
 	}
 }
 

@@ -36,8 +36,13 @@ var propertySamples = []struct {
 	{PropTopicAlias, []Type{TypePublish}, "\x00\x01", Properties{TopicAlias: 1}, map[string]Code{"\x00\x00": ErrTopicAliasInvalid}}, // [MQTT-3.3.2-8]
 	{PropMaximumQoS, []Type{TypeConnack}, "\x01", Properties{MaximumQoS: 1}, badBooleans},
 	{PropRetainAvailable, []Type{TypeConnack}, "\x01", Properties{RetainAvailable: 1}, badBooleans},
-	{PropUser, []Type{TypeConnect, TypeConnack, TypePublish, TypePuback, TypePubrec, TypePubrel, TypePubcomp, TypeSubscribe, TypeSuback, TypeUnsubscribe, TypeUnsuback, TypeDisconnect, TypeAuth, TypeWill},
-		str("k") + str("v"), Properties{User: []UserProperty{{"k", "v"}}}, map[string]Code{str("k"): ErrMalformedPacket, str("\xff") + str(""): ErrMalformedPacket, str("") + str("\xff"): ErrMalformedPacket}}, // [MQTT-1.5.7-1]
+	{
+		PropUser,
+		[]Type{TypeConnect, TypeConnack, TypePublish, TypePuback, TypePubrec, TypePubrel, TypePubcomp, TypeSubscribe, TypeSuback, TypeUnsubscribe, TypeUnsuback, TypeDisconnect, TypeAuth, TypeWill},
+		str("k") + str("v"),
+		Properties{User: []UserProperty{{"k", "v"}}},
+		map[string]Code{str("k"): ErrMalformedPacket, str("\xff") + str(""): ErrMalformedPacket, str("") + str("\xff"): ErrMalformedPacket},
+	}, // [MQTT-1.5.7-1]
 	{PropMaximumPacketSize, []Type{TypeConnect, TypeConnack}, "\x00\x00\x00\x01", Properties{MaximumPacketSize: 1}, map[string]Code{"\x00\x00\x00\x00": ErrProtocolError}},
 	{PropWildcardSubscriptionAvailable, []Type{TypeConnack}, "\x01", Properties{WildcardSubscriptionAvailable: 1}, badBooleans},
 	{PropSubscriptionIDAvailable, []Type{TypeConnack}, "\x01", Properties{SubscriptionIDAvailable: 1}, badBooleans},

@@ -204,6 +204,7 @@ func (g generator) property(p *Properties, id PropertyID, t Type) {
 		for range 1 + g.IntN(3) {
 			p.User = append(p.User, UserProperty{g.text(), g.text()})
 		}
+	case kindNone:
 	}
 }
 

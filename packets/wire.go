@@ -115,13 +115,13 @@ func scanBinary(b []byte) (data []byte, n int) {
 // too short to tell, negative if the integer is malformed: longer than four
 // bytes, or longer than needed [MQTT-1.5.5-1].
 func scanVarint(b []byte) (v uint32, n int) {
-	for i := 0; i < len(b); i++ {
+	for i, c := range b {
 		if i == 4 {
 			return 0, -1
 		}
-		v |= uint32(b[i]&0x7F) << (7 * i)
-		if b[i] < 0x80 {
-			if b[i] == 0 && i > 0 {
+		v |= uint32(c&0x7F) << (7 * i)
+		if c < 0x80 {
+			if c == 0 && i > 0 {
 				return 0, -1
 			}
 			return v, i + 1

@@ -176,7 +176,7 @@ func TestIndexChurn(t *testing.T) {
 // stays in the Index.
 func TestIndexReleases(t *testing.T) {
 	t.Parallel()
-	type session struct{ id [64]byte }
+	type session [64]byte
 	var x Index[*session, *session]
 	keep := new(session)
 	x.Put("keep/1", keep, keep)
@@ -287,7 +287,6 @@ func TestIndexCopiesStrings(t *testing.T) {
 	long := strings.Repeat("long/", 1000) + "end"
 	filter := weak.Make(unsafe.StringData(long))
 	x.Put(long, 1, 1)
-	long = ""
 	label := weak.Make(unsafe.StringData(x.root.child("long").label))
 	x.Put("long/way", 1, 2) // splits
 	runtime.GC()

@@ -97,6 +97,7 @@ func enter[K comparable, V any](n *node[K, V], i int, topic string, pos int, tod
 		todo = append(todo, frame[K, V]{n, pos})
 	case passedHash:
 		dst = n.slot.appendTo(dst)
+	case passedNot:
 	}
 	return todo, dst
 }
