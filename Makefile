@@ -15,6 +15,7 @@ test: ## install what the tests need, then run them all
 	scripts/install-test-needs.sh
 	$(GO) test -race -shuffle=on $(GOTESTFLAGS) ./...
 	$(GO) test -C internal/interop/clients -mod=mod $(GOTESTFLAGS) ./...
+	$(GO) test -C examples -mod=mod $(GOTESTFLAGS) ./...
 
 check: ## what a change must pass before it is sent, under 10 minutes
 	$(MAKE) tidy lint generated cross test
@@ -42,6 +43,7 @@ cross: ## build and vet for every system we promise
 tidy: ## fail if go.mod lists too much or too little
 	$(GO) mod tidy -diff
 	$(GO) mod tidy -C internal/interop/clients -diff
+	$(GO) mod tidy -C examples -diff
 
 generated: conformance ## fail if a generated file is not committed as generated
 	git diff --exit-code -- docs/conformance.md

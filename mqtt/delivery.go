@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -67,9 +68,13 @@ func (s *session) hasRoom(c *Client) bool {
 // connection resumes its session when it has drained.
 func (c *Client) hasRoom() bool {
 	o := &c.out
+	limit := int(c.server.options.Capabilities.MaximumClientWritesPending) / 2
+	if int(o.pendingHint.Load()) <= limit {
+		return true
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.pending <= int(c.server.options.Capabilities.MaximumClientWritesPending)/2 || o.closed {
+	if o.pending <= limit || o.closed {
 		return true
 	}
 	o.starved = true
@@ -128,6 +133,7 @@ func (s *session) resendNext(c *Client) bool {
 		s.appendAck(c, packets.TypePubrel, d.packetID)
 	case d.state == unsent:
 		if !s.hasRoom(c) {
+			s.resendReleases(c)
 			return false
 		}
 		d.state = awaitAck
@@ -142,6 +148,24 @@ func (s *session) resendNext(c *Client) bool {
 	return true
 }
 
+// resendReleases sends the PUBRELs that stand behind a PUBLISH without room:
+// they need none, and what they finish makes room for it.
+func (s *session) resendReleases(c *Client) {
+	if s.releases {
+		return
+	}
+	s.releases = true
+	s.resend = slices.DeleteFunc(s.resend, func(id uint16) bool {
+		d := s.window.find(id)
+		if d == nil || d.state != awaitRel {
+			return false
+		}
+		d.state = awaitCmp
+		s.appendAck(c, packets.TypePubrel, id)
+		return true
+	})
+}
+
 // sendQueued sends the oldest queued message, and reports whether it is worth
 // trying the next.
 func (s *session) sendQueued(c *Client) bool {
@@ -149,7 +173,7 @@ func (s *session) sendQueued(c *Client) bool {
 	if next == nil || !c.hasRoom() {
 		return false
 	}
-	if next.msg.expired(s.server.clock.now()) { // [MQTT-3.3.2-5]
+	if next.msg.expires != 0 && next.msg.expired(s.server.clock.now()) { // [MQTT-3.3.2-5]
 		s.discardLocked(s.queue.pop(), DropExpired)
 		return true
 	}
@@ -175,7 +199,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 		s.enqueueLocked(d)
 		return false
 	}
-	s.server.stats.inflight.Add(1)
+	s.countInflight(1)
 	s.outstanding++
 	s.transmit(c, slot, false, r)
 	return true
@@ -186,7 +210,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 // [MQTT-3.1.2-25].
 func (s *session) transmit(c *Client, d *delivery, dup bool, r *router) {
 	set := s.server.hooks.load()
-	now := s.server.clock.now()
+	now := s.sendingTime(d)
 	d.sent = now
 	out := d.outgoing(now)
 	out.dup = dup
@@ -213,6 +237,14 @@ func (s *session) transmit(c *Client, d *delivery, dup bool, r *router) {
 	c.appendPublish(&out, r)
 }
 
+// sendingTime is now where the time of sending matters, and any time else.
+func (s *session) sendingTime(d *delivery) instant {
+	if d.msg.expires == 0 && s.server.options.RetryInterval == 0 {
+		return 1
+	}
+	return s.server.clock.now()
+}
+
 // appendAck queues a PUBREL in the order of the session's packets.
 func (s *session) appendAck(c *Client, t packets.Type, id uint16) {
 	if s.server.hooks.load().wantsSent() || s.calling || len(s.after) > 0 {
@@ -227,7 +259,7 @@ func (s *session) tooLarge(d *delivery) {
 	if d.qos > 0 {
 		s.window.remove(d)
 		s.outstanding--
-		s.server.stats.inflight.Add(-1)
+		s.countInflight(-1)
 	}
 	s.discardUncounted(gone, DropTooLarge)
 }
@@ -342,7 +374,7 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
-	s.server.stats.inflight.Add(-1)
+	s.countInflight(-1)
 	if gone.state != unsent {
 		s.outstanding--
 	}
@@ -353,4 +385,21 @@ func (s *session) completeLocked(d *delivery, code packets.Code) {
 		return
 	}
 	s.notify(gone, s.server.hooks.load().onQosComplete)
+}
+
+// acknowledgedAll handles successful PUBACKs that came together.
+func (s *session) acknowledgedAll(c *Client, ids []uint16) {
+	s.mu.Lock()
+	if s.client != c {
+		s.unlock()
+		return
+	}
+	for _, id := range ids {
+		s.advanceLocked(c, packets.TypePuback, id, packets.CodeSuccess)
+	}
+	more := s.pumpLocked(c)
+	s.unlock()
+	if more {
+		s.pump(c)
+	}
 }

@@ -19,12 +19,14 @@ import (
 // return the one to go on with: the same, changed or not, or another. What one
 // returns is what the next one gets.
 //
-// Observers (all others) are told after the fact.
+// Observers (all others) are told after the fact. The Stored... methods bring
+// back what an earlier run left.
 //
 // Hooks run on the goroutine of the client concerned and without any lock, so
 // they may call the server and may disconnect clients. While a changer or
 // decider blocks, that client waits and nobody else does. Packets and their
-// slices are valid during the call only; [packets.Publish.Clone] keeps one.
+// slices are valid during the call only; [packets.Publish.Clone] keeps one. A hook
+// that panics loses the connection it was called for, and nobody else theirs.
 
 // Decision is the answer of a decider.
 type Decision byte

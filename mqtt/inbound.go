@@ -23,7 +23,9 @@ type inbound struct {
 	aliases inboundAliases
 	publish packets.Publish // reused for every PUBLISH
 	ack     packets.Puback
-	forward []byte // encoded properties of the PUBLISH in hand
+	acked   []uint16 // successful PUBACKs in a row, not yet handled
+	answers []byte   // acknowledgements to the client, not yet queued
+	forward []byte   // encoded properties of the PUBLISH in hand
 	auth    *authExchange
 }
 
@@ -102,6 +104,45 @@ func (in *inbound) run() (err error) {
 	}
 }
 
+// settle handles the PUBACKs that came in a row, under one lock.
+func (in *inbound) settle() {
+	if len(in.acked) > 0 {
+		in.session().acknowledgedAll(in.client, in.acked)
+		in.acked = in.acked[:0]
+	}
+}
+
+// acknowledge answers a PUBLISH or PUBREL. What answers one batch is queued in
+// one piece, in order.
+func (in *inbound) acknowledge(t packets.Type, id uint16, code packets.Code) {
+	c := in.client
+	if in.server.hooks.load().wantsSent() {
+		c.appendAck(t, id, code)
+		return
+	}
+	before := len(in.answers)
+	in.answers = appendAck(in.answers, t, c.version, id, code)
+	in.traffic.out[t]++
+	in.traffic.bytesOut += int64(len(in.answers) - before)
+	if len(in.answers) >= smallBuffer {
+		in.answer()
+	}
+}
+
+// answer queues the acknowledgements gathered.
+func (in *inbound) answer() {
+	if len(in.answers) == 0 {
+		return
+	}
+	o := &in.client.out
+	o.mu.Lock()
+	if !o.closed {
+		o.commitLocked(append(o.roomLocked(len(in.answers)), in.answers...))
+	}
+	o.mu.Unlock()
+	in.answers = in.answers[:0]
+}
+
 // idle parks a silent connection if it can be. It was woken by a read deadline,
 // which is lifted; stop sets it again after it has set its reason.
 func (in *inbound) idle() error {
@@ -137,6 +178,8 @@ func (in *inbound) feed(fresh int) error {
 	in.traffic.bytesIn += int64(fresh)
 	b := in.buf
 	used, err := in.packets(b)
+	in.settle()
+	in.answer()
 	in.flush()
 	c.flush()
 	if len(b) == used {
@@ -174,6 +217,9 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		frame := b[used : used+n+size]
 		used += n + size
 		in.traffic.in[first>>4]++
+		if len(in.acked) > 0 && packets.Type(first>>4) != packets.TypePuback {
+			in.settle()
+		}
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
 			return used, withCode(err)
 		}
@@ -274,7 +320,15 @@ func (in *inbound) connected(first byte, body, frame []byte) error {
 		if err := in.ack.Decode(first&15, body, c.version); err != nil {
 			return err
 		}
+		if in.ack.Code == packets.CodeSuccess {
+			in.acked = append(in.acked, in.ack.PacketID)
+			return nil
+		}
+		in.settle()
 		return in.puback(in.ack.PacketID, in.ack.Code)
+	}
+	if t != packets.TypePubrel {
+		in.answer() // answers leave in the order of what they answer
 	}
 	pk, err := packets.Decode(first, body, c.version)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -17,10 +18,12 @@ type outbound struct {
 	mu      sync.Mutex
 	buf     []byte // appended, not yet handed to the transport
 	pending int    // bytes of buf and of the write under way
-	writing bool
-	closed  bool // nothing is accepted any more: DISCONNECT or the end
-	starved bool // the session waits for room
-	drained chan struct{}
+	// pendingHint mirrors pending for readers without the lock.
+	pendingHint atomic.Int64
+	writing     bool
+	closed      bool // nothing is accepted any more: DISCONNECT or the end
+	starved     bool // the session waits for room
+	drained     chan struct{}
 
 	// lastRouter appended last: it will flush, so it need not note this
 	// receiver again.
@@ -46,6 +49,7 @@ func (o *outbound) roomLocked(n int) []byte {
 // commitLocked stores the buffer after packets were appended. o.mu is held.
 func (o *outbound) commitLocked(buf []byte) {
 	o.pending += len(buf) - len(o.buf)
+	o.pendingHint.Store(int64(o.pending))
 	o.buf = buf
 }
 
@@ -195,6 +199,7 @@ func (c *Client) flush() {
 		giveBack(buf)
 		o.mu.Lock()
 		o.pending -= n
+		o.pendingHint.Store(int64(o.pending))
 		if len(o.buf) == 0 {
 			if c.idleLocked() {
 				c.server.spawn(c.resume)
@@ -250,6 +255,7 @@ func (c *Client) writeBacklog(buf []byte, written int) {
 		giveBack(buf)
 		o.mu.Lock()
 		o.pending -= len(buf)
+		o.pendingHint.Store(int64(o.pending))
 		if len(o.buf) == 0 {
 			if c.idleLocked() {
 				c.resume()
@@ -268,6 +274,7 @@ func (c *Client) writeFailed(err error) {
 	o.closed = true
 	giveBack(o.takeLocked())
 	o.pending = 0
+	o.pendingHint.Store(0)
 	c.idleLocked()
 	c.kill(err)
 }

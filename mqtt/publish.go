@@ -36,9 +36,9 @@ func (in *inbound) published(p *packets.Publish, frame []byte) error {
 	}
 	switch p.QoS {
 	case 1:
-		c.appendAck(packets.TypePuback, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.2-4]
+		in.acknowledge(packets.TypePuback, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.2-4]
 	case 2:
-		c.appendAck(packets.TypePubrec, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.3-8]
+		in.acknowledge(packets.TypePubrec, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.3-8]
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (in *inbound) receive(p *packets.Publish) (again bool, err error) {
 		return false, protocolErrorf(packets.ErrReceiveMaximumExceeded, "more than %d unfinished QoS 2 messages", in.server.options.Capabilities.ReceiveMaximum)
 	}
 	if again {
-		in.client.appendAck(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
+		in.acknowledge(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
 	}
 	return again, nil
 }
@@ -210,7 +210,8 @@ func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
 // anyFull tells whether a receiver's queue has no room for a QoS 1 message.
 func (rt *route) anyFull() bool {
 	for i := range rt.targets {
-		if t := &rt.targets[i]; t.session != nil && t.qos > 0 && t.session.full() {
+		t := &rt.targets[i]
+		if t.session != nil && t.qos > 0 && t.session.full() || t.group != nil && t.group.full() {
 			return true
 		}
 	}
@@ -253,10 +254,11 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	}
 	if code.Failed() {
 		in.forget(p) // [MQTT-4.3.3-9]
+		in.answer()  // in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 		c.refuseAck(t, p.PacketID, err)
 		return nil
 	}
-	c.appendAck(t, p.PacketID, code)
+	in.acknowledge(t, p.PacketID, code)
 	return nil
 }
 
@@ -300,7 +302,7 @@ func (in *inbound) pubrel(pk *packets.Pubrel) error {
 	if sess := in.session(); sess != nil && !sess.released(pk.PacketID) {
 		code = packets.ErrPacketIDNotFound
 	}
-	in.client.appendAck(packets.TypePubcomp, pk.PacketID, code)
+	in.acknowledge(packets.TypePubcomp, pk.PacketID, code)
 	return nil
 }
 

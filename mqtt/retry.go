@@ -35,7 +35,7 @@ func (s *session) retry(c *Client, before instant) {
 		return
 	}
 	for _, d := range s.window.ordered() {
-		if d.sent > before {
+		if d.sent > before || !c.hasRoom() {
 			continue
 		}
 		switch d.state {

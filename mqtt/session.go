@@ -35,6 +35,7 @@ type session struct {
 	window         window
 	outstanding    int                 // of the window, all that need not be sent again on this connection
 	resend         []uint16            // identifiers to send again on this connection, in order
+	releases       bool                // the PUBRELs among them were sent before their turn
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
 	cursorTurn     bool
@@ -117,7 +118,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	s.version = c.version
 	s.expiry = expiry
 	s.outstanding = 0
-	s.resend = s.resend[:0]
+	s.resend, s.releases = s.resend[:0], false
 	for _, d := range s.window.ordered() {
 		switch d.state {
 		case awaitAck, unsent:
@@ -246,7 +247,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 		}
 		gone := *d
 		s.window.remove(d)
-		s.server.stats.inflight.Add(-1)
+		s.countInflight(-1)
 		s.server.stats.inflightDropped.Add(1)
 		s.notify(gone, s.server.hooks.load().onQosDropped)
 		s.discardUncounted(gone, DropSessionEnded)
@@ -325,10 +326,14 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.server.stats.inflight.Add(-1)
+			s.countInflight(-1)
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}
+}
+
+func (s *session) countInflight(n int64) {
+	s.server.stats.shards[s.key%counterShards].inflight.Add(n)
 }
 
 func (s *session) countQueued(n int64, d delivery) {

@@ -97,14 +97,27 @@ func (g *shareGroup) hasOnlineMember(except *session) bool {
 // one whose session can keep it (QoS 1 and 2 only); nil if there is none.
 func (g *shareGroup) pick(s *Server, origin, topic string, qos byte, except *session) *subscription {
 	list := g.list()
-	online := func(m *subscription) bool { return m.session != except && m.session.online.Load() != nil }
+	reject := s.options.Capabilities.QueuePolicy == RejectPublish && qos > 0
+	able := func(m *subscription) bool { return m.session != except && !(reject && m.session.full()) }
+	online := func(m *subscription) bool { return m.session.online.Load() != nil && able(m) }
 	if m := g.choose(s, list, origin, topic, online); m != nil {
 		return m
 	}
 	if qos == 0 {
 		return nil
 	}
-	return g.choose(s, list, origin, topic, func(m *subscription) bool { return m.session != except && m.qos > 0 })
+	return g.choose(s, list, origin, topic, func(m *subscription) bool { return m.qos > 0 && able(m) })
+}
+
+// full tells that none of the members has room for a QoS 1 message.
+func (g *shareGroup) full() bool {
+	list := g.list()
+	for _, m := range list {
+		if m.qos == 0 || !m.session.full() {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 func (g *shareGroup) choose(s *Server, list []*subscription, origin, topic string, able func(*subscription) bool) *subscription {

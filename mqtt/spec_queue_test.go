@@ -159,3 +159,32 @@ func expectRejected(t *testing.T, s *mqtttest.Server, pub *mqtttest.Client, v pa
 	}
 	return pub
 }
+
+// A shared subscription refuses when none of its members has room.
+func TestRejectPublishForSharedSubscription(t *testing.T) {
+	t.Parallel()
+	over := make(ends, 10)
+	s := mqtttest.NewServerWith(t, &mqtt.Options{Capabilities: mqtt.Capabilities{
+		MaximumDurableQueueMessages: 1, QueuePolicy: mqtt.RejectPublish,
+	}}, over)
+	for _, id := range []string{"a", "b"} {
+		c := mqtttest.Dial(t, s, lasting(packets.V5, id))
+		c.Subscribe("$share/g/t", 1)
+		c.Close()
+		<-over
+	}
+	pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+	for i, want := range []packets.Code{packets.CodeSuccess, packets.CodeSuccess, packets.ErrQuotaExceeded} {
+		pub.Send(&packets.Publish{Topic: "t", Payload: []byte{byte(i)}, QoS: 1, PacketID: uint16(i + 1)})
+		if ack := mqtttest.Expect[*packets.Puback](pub); ack.Code != want {
+			t.Errorf("message %d: PUBACK %v, want %v", i, ack.Code, want)
+		}
+	}
+	for _, id := range []string{"a", "b"} {
+		c := mqtttest.Dial(t, s, lasting(packets.V5, id))
+		if got := c.Message(); got.QoS != 1 {
+			t.Errorf("%s got %+v", id, got)
+		}
+		c.Ping() // and no second one
+	}
+}

@@ -49,7 +49,7 @@ type counters struct {
 	shards [counterShards]counterShard
 
 	connected, maximum, total, offline atomic.Int64
-	inflight, inflightDropped          atomic.Int64
+	inflightDropped                    atomic.Int64
 	queued, queuedBytes                atomic.Int64
 	subscriptions, panics              atomic.Int64
 	dropped                            [dropReasons]atomic.Int64
@@ -61,6 +61,7 @@ const counterShards = 8
 
 type counterShard struct {
 	bytesReceived, bytesSent atomic.Int64
+	inflight                 atomic.Int64
 	received, sent           [16]atomic.Int64
 	_                        [64]byte
 }
@@ -119,6 +120,7 @@ func (c *counters) fill(st *Stats) {
 		s := &c.shards[i]
 		st.BytesReceived += s.bytesReceived.Load()
 		st.BytesSent += s.bytesSent.Load()
+		st.Inflight += s.inflight.Load()
 		for t := range received {
 			received[t] += s.received[t].Load()
 			sent[t] += s.sent[t].Load()
@@ -135,7 +137,6 @@ func (c *counters) fill(st *Stats) {
 	st.ClientsDisconnected = c.offline.Load()
 	st.ClientsMaximum = c.maximum.Load()
 	st.ClientsTotal = st.ClientsConnected + st.ClientsDisconnected
-	st.Inflight = c.inflight.Load()
 	st.InflightDropped = c.inflightDropped.Load()
 	st.Queued, st.QueuedBytes = c.queued.Load(), c.queuedBytes.Load()
 	st.Subscriptions = c.subscriptions.Load()

@@ -33,11 +33,13 @@ type receiver struct {
 
 const batchMessages = 500
 
-func newFlow(tb testing.TB, subscribers int, qos byte, size int) *flow {
+func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
 	s := mqtt.New(&mqtt.Options{SysTopicResendInterval: -1})
-	if err := s.AddHook(new(auth.AllowHook), nil); err != nil {
-		tb.Fatal(err)
+	for _, hook := range append(hooks, new(auth.AllowHook)) {
+		if err := s.AddHook(hook, nil); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	l := listeners.NewTCP("tcp", "127.0.0.1:0", nil)
 	if err := s.AddListener(l); err != nil {

@@ -51,6 +51,9 @@ func (s streams) report(err error) int {
 	if err == nil {
 		return exitFine
 	}
+	if code, told := errors.AsType[exitCode](err); told {
+		return int(code)
+	}
 	fmt.Fprintf(s.err, "linnet: %s\n", strings.TrimPrefix(err.Error(), "linnet: "))
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		fmt.Fprintln(s.err, `Run "linnet --help" or "linnet <command> --help" for usage.`)
@@ -76,7 +79,7 @@ on port 8083. "linnet <command> --help" tells more about a command.`,
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	serve := newServe(std)
-	root.AddCommand(serve, newPub(std), newSub(std), newHealthcheck(), newVersion(std))
+	root.AddCommand(serve, newPub(std), newSub(std), newBench(std), newHealthcheck(), newVersion(std))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	usual := root.UsageFunc()

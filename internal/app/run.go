@@ -24,6 +24,7 @@ func runBroker(ctx context.Context, cfg *config.Config, std streams) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
+	defer slackHeap()()
 	signals := make(chan os.Signal, 2) // the two that count
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)

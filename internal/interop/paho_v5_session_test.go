@@ -103,10 +103,7 @@ func TestPaho5RedeliveryOnReconnect(t *testing.T) {
 	b := dial(t, s, pk)
 	b.Subscribe("r/#", 2)
 	b.publish(packets.Publish{Topic: "r/1", QoS: 1}, packets.Publish{Topic: "r/2", QoS: 2})
-	first := mqtttest.Expect[*packets.Publish](b.Client)
-	mqtttest.Expect[*packets.Puback](b.Client)
-	second := mqtttest.Expect[*packets.Publish](b.Client)
-	mqtttest.Expect[*packets.Pubrec](b.Client)
+	first, second := unanswered(t, b.Client)
 	b.Disconnect(packets.CodeSuccess)
 
 	b = dial(t, s, pk)

@@ -137,8 +137,8 @@ func TestRunnerShell(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return // the pages' shell is a Unix one
 	}
-	const listen = `import http.server, os
-host, port = os.environ["LINNET_LISTENERS_0_ADDRESS"].split(":")
+	const listen = `import http.server, sys
+host, port = sys.argv[sys.argv.index("-p") + 1].split(":")
 http.server.HTTPServer((host, int(port)), http.server.SimpleHTTPRequestHandler).serve_forever()`
 	tests := []struct {
 		name   string

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ const module = "github.com/linnetmq/linnet"
 type runner struct {
 	repository string   // root of the module, absolute
 	work       string   // scratch folder
-	broker     []string // command that serves at LINNET_LISTENERS_0_ADDRESS
+	broker     []string // command that serves at the address behind its flag -p
 }
 
 // do does with a block what its marker, or its being a program, asks for. The
@@ -92,9 +93,9 @@ func (r *runner) shellWithBroker(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var out strings.Builder
-	broker := exec.CommandContext(ctx, r.broker[0], r.broker[1:]...) //nolint:gosec // the caller's own command
+	args := append(slices.Clone(r.broker[1:]), "-p", "127.0.0.1:"+port, "-ws", "off")
+	broker := exec.CommandContext(ctx, r.broker[0], args...) //nolint:gosec // the caller's own command
 	broker.Dir, broker.Stdout, broker.Stderr = r.work, &out, &out
-	broker.Env = append(os.Environ(), "LINNET_LISTENERS_0_ADDRESS=127.0.0.1:"+port)
 	broker.WaitDelay = 5 * time.Second
 	if err := broker.Start(); err != nil {
 		return fmt.Errorf("start the broker: %w", err)
