@@ -22,10 +22,9 @@ type inbound struct {
 
 	aliases inboundAliases
 	publish packets.Publish // reused for every PUBLISH
-	ack     packets.Puback
-	acked   []uint16 // successful PUBACKs in a row, not yet handled
-	answers []byte   // acknowledgements to the client, not yet queued
-	forward []byte   // encoded properties of the PUBLISH in hand
+	steps   []flowStep      // acknowledgements in a row, not yet handled
+	answers []byte          // acknowledgements to the client, not yet queued
+	forward []byte          // encoded properties of the PUBLISH in hand
 	auth    *authExchange
 }
 
@@ -101,14 +100,6 @@ func (in *inbound) run() (err error) {
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// settle handles the PUBACKs that came in a row, under one lock.
-func (in *inbound) settle() {
-	if len(in.acked) > 0 {
-		in.session().acknowledgedAll(in.client, in.acked)
-		in.acked = in.acked[:0]
 	}
 }
 
@@ -217,9 +208,6 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		frame := b[used : used+n+size]
 		used += n + size
 		in.traffic.in[first>>4]++
-		if len(in.acked) > 0 && packets.Type(first>>4) != packets.TypePuback {
-			in.settle()
-		}
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
 			return used, withCode(err)
 		}
@@ -309,23 +297,16 @@ func (in *inbound) connected(first byte, body, frame []byte) error {
 	if set.onPacketRead != nil || set.onPacketProcessed != nil {
 		return in.observed(set, first, body)
 	}
+	if in.step(first, body) {
+		return nil
+	}
+	in.settle()
 	c := in.client
-	switch t {
-	case packets.TypePublish:
+	if t == packets.TypePublish {
 		if err := in.publish.Decode(first&15, body, c.version); err != nil {
 			return err
 		}
 		return in.published(&in.publish, frame)
-	case packets.TypePuback:
-		if err := in.ack.Decode(first&15, body, c.version); err != nil {
-			return err
-		}
-		if in.ack.Code == packets.CodeSuccess {
-			in.acked = append(in.acked, in.ack.PacketID)
-			return nil
-		}
-		in.settle()
-		return in.puback(in.ack.PacketID, in.ack.Code)
 	}
 	if t != packets.TypePubrel {
 		in.answer() // answers leave in the order of what they answer

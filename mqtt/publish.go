@@ -298,11 +298,7 @@ func (in *inbound) pubrec(pk *packets.Pubrec) error {
 // pubrel handles PUBREL: the client will not send this message again
 // [MQTT-4.3.3-11].
 func (in *inbound) pubrel(pk *packets.Pubrel) error {
-	code := packets.CodeSuccess
-	if sess := in.session(); sess != nil && !sess.released(pk.PacketID) {
-		code = packets.ErrPacketIDNotFound
-	}
-	in.acknowledge(packets.TypePubcomp, pk.PacketID, code)
+	in.pubcomplete(pk.PacketID, in.session().released(pk.PacketID))
 	return nil
 }
 

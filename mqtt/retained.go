@@ -172,7 +172,7 @@ func (s *session) sendRetained(c *Client) bool {
 		return false
 	}
 	m, done := cur.next(&s.server.retained, s.server.clock.now())
-	if done || s.subscriptions[sub.filter] != sub {
+	if done || s.subscriptions.get(sub.filter) != sub {
 		s.cursors = s.cursors[1:]
 		return true
 	}

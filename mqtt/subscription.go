@@ -43,11 +43,7 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 		sess.unlock()
 		return
 	}
-	old := sess.subscriptions[sub.filter]
-	if sess.subscriptions == nil {
-		sess.subscriptions = make(map[string]*subscription)
-	}
-	sess.subscriptions[sub.filter] = sub
+	old := sess.subscriptions.put(sub)
 	if old == nil {
 		s.stats.subscriptions.Add(1)
 	}
@@ -77,11 +73,10 @@ func (s *Server) joinShare(share, filter string, sub *subscription) {
 func (s *Server) unsubscribe(sess *session, filter string) bool {
 	sess.mu.Lock()
 	defer sess.unlock()
-	sub := sess.subscriptions[filter]
+	sub := sess.subscriptions.remove(filter)
 	if sub == nil {
 		return false
 	}
-	delete(sess.subscriptions, filter)
 	s.removeSubscription(sub)
 	return true
 }
