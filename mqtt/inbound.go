@@ -271,17 +271,16 @@ func (in *inbound) close(reason error) {
 // logEnd tells the operator about connections that ended for a bad reason;
 // ordinary ends are for debugging.
 func (c *Client) logEnd(reason error, connected bool) {
-	var code packets.Code
-	bad := errors.As(reason, &code) && code != packets.ErrSessionTakenOver && code != packets.ErrServerShuttingDown && code != packets.ErrAdministrativeAction
+	code, bad := errors.AsType[packets.Code](reason)
+	bad = bad && code != packets.ErrSessionTakenOver && code != packets.ErrServerShuttingDown && code != packets.ErrAdministrativeAction
 	if bad {
 		c.server.stats.refuse(code)
 	}
 	args := []any{"client_id", c.clientID, "remote", c.RemoteAddr(), "listener", c.listener, "err", reason}
-	switch {
-	case bad || (!connected && !isEnd(reason)):
-		c.server.limited.Info("connection refused or ended for its fault", args...)
-	default:
+	if !bad && (connected || isEnd(reason)) {
 		c.server.log.Debug("connection ended", args...)
+	} else if c.server.limited.allows() {
+		c.server.log.Info("connection refused or ended for its fault", args...)
 	}
 }
 

@@ -131,7 +131,7 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 	if err := in.describe(&pub, p, frame); err != nil {
 		return 0, err
 	}
-	to := in.selected(set, rt, &pub, p)
+	to := in.selected(set, rt, p)
 	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && to.anyFull() {
 		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
 	}
@@ -139,7 +139,7 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 		in.retain(set, &pub, p)
 		// Subscriptions made before it was stored expect it from here.
 		if now := in.lookup(p.Topic); now != rt {
-			to = in.selected(set, now, &pub, p)
+			to = in.selected(set, now, p)
 		}
 	}
 	receivers = in.route(to, &pub)
@@ -150,11 +150,11 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 }
 
 // selected is the route that hooks leave of rt.
-func (in *inbound) selected(set *hookSet, rt *route, pub *publication, p *packets.Publish) *route {
+func (in *inbound) selected(set *hookSet, rt *route, p *packets.Publish) *route {
 	if set.onSelectSubscribers == nil {
 		return rt
 	}
-	return in.selectSubscribers(set, rt, pub, p)
+	return in.selectSubscribers(set, rt, p)
 }
 
 // authorize refuses what the client may not publish to.
@@ -231,12 +231,14 @@ func (s *session) full() bool {
 func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
 	code := codeFor(err)
-	in.server.stats.drop(refusalReason(code), 1)
+	in.server.stats.drop(refusalReason(code))
 	if errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket) {
 		code, err = packets.CodeSuccess, packets.CodeSuccess
 	} else {
 		in.server.stats.refuse(code)
-		in.server.limited.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
+		if in.server.limited.allows() {
+			in.server.log.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
+		}
 	}
 	if c.version != packets.V5 {
 		if code == packets.ErrQuotaExceeded && p.QoS > 0 {
@@ -269,8 +271,9 @@ func refusalReason(code packets.Code) DropReason {
 		return DropNotAuthorized
 	case packets.ErrQuotaExceeded:
 		return DropQueueFull
+	default:
+		return DropByHook
 	}
-	return DropByHook
 }
 
 // forget frees the packet identifier of a QoS 2 PUBLISH that was not accepted.

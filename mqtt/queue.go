@@ -28,8 +28,10 @@ const (
 
 // String names the reason as metrics and logs do.
 func (r DropReason) String() string {
-	return [...]string{"queue_full", "slow_connection", "expired", "too_large", "session_ended",
-		"refused", "no_member", "not_authorized", "hook"}[r]
+	return [...]string{
+		"queue_full", "slow_connection", "expired", "too_large", "session_ended",
+		"refused", "no_member", "not_authorized", "hook",
+	}[r]
 }
 
 // queue holds the deliveries that wait for a session, oldest first. It is
@@ -54,7 +56,7 @@ type queueLimits struct {
 func (q *queue) push(d delivery, limits queueLimits, now instant, dropped func(delivery, DropReason)) (ok bool) {
 	size := d.msg.size()
 	if !q.fits(size, limits) {
-		q.dropWhere(func(x *delivery) bool { return x.msg.expired(now) }, func(x delivery) { dropped(x, DropExpired) }, nil)
+		q.dropWhere(func(x *delivery) bool { return x.msg.expired(now) }, func(x delivery) { dropped(x, DropExpired) })
 	}
 	for !q.fits(size, limits) && q.qos0 > 0 {
 		q.evictQoS0(func(x delivery) { dropped(x, DropQueueFull) })
@@ -138,12 +140,12 @@ func (q *queue) evictQoS0(dropped func(delivery)) {
 		}
 		done = true
 		return true
-	}, dropped, nil)
+	}, dropped)
 }
 
 // dropWhere removes every delivery that drop selects and keeps the order of
 // the others.
-func (q *queue) dropWhere(drop func(*delivery) bool, dropped func(delivery), kept func(*delivery)) {
+func (q *queue) dropWhere(drop func(*delivery) bool, dropped func(delivery)) {
 	n := q.len
 	keep := 0
 	for i := range n {
@@ -152,9 +154,6 @@ func (q *queue) dropWhere(drop func(*delivery) bool, dropped func(delivery), kep
 			q.forget(d)
 			dropped(d)
 			continue
-		}
-		if kept != nil {
-			kept(&d)
 		}
 		*q.at(keep) = d
 		keep++

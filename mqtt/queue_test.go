@@ -91,7 +91,7 @@ func TestQueueAgainstSlice(t *testing.T) {
 			model = model[1:]
 		case op == 99:
 			odd := func(d *delivery) bool { return d.msg.Topic[len(d.msg.Topic)-1]%2 == 1 }
-			q.dropWhere(odd, func(delivery) {}, nil)
+			q.dropWhere(odd, func(delivery) {})
 			model = slices.DeleteFunc(model, func(d delivery) bool { return odd(&d) })
 		}
 		var bytes int64

@@ -89,16 +89,6 @@ func (x *retained) count() int {
 	return x.tree.len
 }
 
-// get returns a topic's retained message, nil if it has none.
-func (x *retained) get(topic string) *Message {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if e := x.tree.get(topic); e != nil {
-		return e.message
-	}
-	return nil
-}
-
 // each calls f for the retained messages that match a filter, in order, until f
 // returns false. No lock is held during a call.
 func (x *retained) each(filter string, f func(*Message) bool) {

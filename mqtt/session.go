@@ -128,6 +128,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 			d.state = awaitRel
 			s.outstanding++
 			s.resend = append(s.resend, d.packetID)
+		case unused:
 		}
 	}
 	s.will, s.endsAt = nil, 0 // a new connection cancels a delayed Will [MQTT-3.1.3-9]
@@ -270,7 +271,7 @@ func (s *session) discardUncounted(d delivery, reason DropReason) {
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
 	}
-	s.server.stats.drop(reason, 1)
+	s.server.stats.drop(reason)
 	s.notifyDropped(d, reason)
 }
 
@@ -321,7 +322,7 @@ func (s *session) offlineClient() *Client {
 // messages without PUBACK. QoS 2 messages that were sent stay [MQTT-4.8.2-4].
 func (s *session) redispatchLocked() {
 	elsewhere := func(d *delivery) bool { return d.group != nil && d.group.hasOnlineMember(s) }
-	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) }, nil)
+	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) })
 	for _, d := range s.window.ordered() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d

@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"github.com/linnetmq/linnet/packets"
 	"github.com/linnetmq/linnet/topics"
 )
 
@@ -25,11 +24,6 @@ func (sub *subscription) ids() []uint32 {
 		return nil
 	}
 	return []uint32{sub.id}
-}
-
-func (sub *subscription) packet() packets.Subscription {
-	return packets.Subscription{Filter: sub.filter, QoS: sub.qos, NoLocal: sub.noLocal,
-		RetainAsPublished: sub.retainAsPublished, RetainHandling: sub.retainHandling}
 }
 
 // subscribe makes or replaces a subscription of the session [MQTT-3.8.4-3] and

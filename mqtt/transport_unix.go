@@ -37,7 +37,7 @@ var rawCalls = sync.Pool{New: func() any {
 
 // borrowCall returns a call for a buffer; finish gives it back.
 func borrowCall(buf []byte, size int) *rawCall {
-	call := rawCalls.Get().(*rawCall) //nolint:errcheck // the pool holds nothing else
+	call, _ := rawCalls.Get().(*rawCall) // the pool holds nothing else
 	call.buf, call.size = buf, size
 	return call
 }
@@ -63,13 +63,20 @@ func newTransport(conn net.Conn, size int) transport {
 	}); ok && len(w.Buffered()) == 0 {
 		inner = w.NetConn()
 	}
-	switch inner.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		if raw, err := inner.(syscall.Conn).SyscallConn(); err == nil {
-			return &rawTransport{raw: raw, size: size}
-		}
+	var socket syscall.Conn
+	switch c := inner.(type) {
+	case *net.TCPConn:
+		socket = c
+	case *net.UnixConn:
+		socket = c
+	default:
+		return &streamTransport{conn: conn, size: size}
 	}
-	return &streamTransport{conn: conn, size: size}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return &streamTransport{conn: conn, size: size}
+	}
+	return &rawTransport{raw: raw, size: size}
 }
 
 func (t *rawTransport) read(buf []byte) ([]byte, error) {
@@ -165,7 +172,7 @@ func (c *rawCall) writeAll(fd uintptr) bool {
 func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
 	for {
 		n, err := call(fd, b)
-		if err != syscall.EINTR {
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
