@@ -173,6 +173,9 @@ func (c *Client) expire(now instant) {
 		c.stop(errConnectTimeout)
 		return
 	}
+	if c.keepAlive == 0 {
+		return // the CONNECT was accepted when its time was just over
+	}
 	due := instant(c.heard.Load()) + c.patience()
 	if now < due {
 		c.server.deadlines.set(&c.deadline, due)
