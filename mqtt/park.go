@@ -226,7 +226,7 @@ func (s *session) trim() {
 		s.window.slots = nil
 	}
 	if s.queue.len == 0 {
-		s.queue.ring, s.queue.head = nil, 0
+		s.queue.ring = nil
 	}
 	if len(s.received) == 0 {
 		s.received = nil

@@ -321,7 +321,7 @@ func (s *session) offlineClient() *Client {
 // messages without PUBACK. QoS 2 messages that were sent stay [MQTT-4.8.2-4].
 func (s *session) redispatchLocked() {
 	elsewhere := func(d *delivery) bool { return d.group != nil && d.group.hasOnlineMember(s) }
-	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) }, nil)
+	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) })
 	for _, d := range s.window.ordered() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
