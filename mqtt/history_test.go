@@ -114,8 +114,10 @@ func (h *history) settle() {
 
 func (h *history) checkGauges() {
 	st := h.server.Stats()
-	for name, n := range map[string]int64{"connected": st.ClientsConnected, "disconnected": st.ClientsDisconnected, "inflight": st.Inflight,
-		"queued": st.Queued, "queued bytes": st.QueuedBytes, "subscriptions": st.Subscriptions, "retained": st.Retained} {
+	for name, n := range map[string]int64{
+		"connected": st.ClientsConnected, "disconnected": st.ClientsDisconnected, "inflight": st.Inflight,
+		"queued": st.Queued, "queued bytes": st.QueuedBytes, "subscriptions": st.Subscriptions, "retained": st.Retained,
+	} {
 		if n < 0 {
 			h.model.fault("%s: %d", name, n)
 		}
