@@ -123,7 +123,8 @@ func (c *Client) stop(reason error) {
 	if !c.setEnding(reason) || c.conn == nil {
 		return
 	}
-	if c.version == packets.V5 && c.session.Load() != nil && !errors.Is(reason, errDisconnected) {
+	connected := c.session.Load() != nil // asked first: identity is written before it is set
+	if connected && c.version == packets.V5 && !errors.Is(reason, errDisconnected) {
 		c.sendDisconnect(reason)
 	}
 	_ = c.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
@@ -171,6 +172,9 @@ func (c *Client) expire(now instant) {
 	if c.session.Load() == nil {
 		c.stop(errConnectTimeout)
 		return
+	}
+	if c.keepAlive == 0 {
+		return // the CONNECT was accepted when its time was just over
 	}
 	due := instant(c.heard.Load()) + c.patience()
 	if now < due {

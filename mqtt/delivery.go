@@ -45,7 +45,6 @@ func (s *session) enqueueLocked(d delivery) (full bool) {
 		s.discardLocked(gone, reason)
 	})
 	if ok {
-		s.queue.at(s.queue.len - 1).sent = queuedMark
 		s.countQueued(1, d)
 	}
 	return full && !ok

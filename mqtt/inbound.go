@@ -41,6 +41,9 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 		_ = conn.Close() // the server stops; nothing was said yet
 		return err
 	}
+	if c.parkable {
+		s.parker.Load().note(c)
+	}
 	in := &inbound{router: router{server: s, shard: c.shard}, client: c}
 	in.maximum = int(s.options.MaximumConnectPacketSize)
 	in.handle = (*inbound).first
@@ -58,7 +61,7 @@ func (in *inbound) serve() {
 		return
 	}
 	s.guard(func() { in.finish(err) })
-	if c.polled {
+	if c.parkable {
 		s.parker.Load().vacate(c)
 	}
 	_ = c.conn.Close() // whatever was to be said has been said

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 )
@@ -73,4 +74,9 @@ func (p *parkPoller) wait(ready func(fd int32, generation uint32)) {
 // close ends wait.
 func (p *parkPoller) close() { _ = syscall.Close(p.stop) } // the hang-up is the message
 
-func freeOSMemory() { debug.FreeOSMemory() }
+// freeOSMemory returns unused memory to the system. The first collection moves
+// what pools hold out of their reach, the second collects it.
+func freeOSMemory() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}

@@ -36,12 +36,19 @@ func (r DropReason) String() string {
 
 // queue holds the deliveries that wait for a session, oldest first. It is
 // bounded by messages and bytes, and knows no lock, clock or client.
+//
+// Deliveries have places, numbers that only grow. One that leaves before its
+// turn leaves a hole, so that making room in a full queue costs no walk
+// through it.
 type queue struct {
-	ring  []delivery // len is a power of two
-	head  int
-	len   int
-	bytes int64
-	qos0  int // how many of them are QoS 0
+	ring     []delivery // by place modulo its length, a power of two
+	first    uint64     // place of the oldest delivery
+	next     uint64     // place of the delivery to come
+	bare     uint64     // no QoS 0 delivery stands before this place
+	bytes    int64
+	len      int // deliveries, without holes
+	qos0     int // how many of them are QoS 0
+	expiries *expiries
 }
 
 type queueLimits struct {
@@ -56,10 +63,10 @@ type queueLimits struct {
 func (q *queue) push(d delivery, limits queueLimits, now instant, dropped func(delivery, DropReason)) (ok bool) {
 	size := d.msg.size()
 	if !q.fits(size, limits) {
-		q.dropWhere(func(x *delivery) bool { return x.msg.expired(now) }, func(x delivery) { dropped(x, DropExpired) })
+		q.dropExpired(now, dropped)
 	}
 	for !q.fits(size, limits) && q.qos0 > 0 {
-		q.evictQoS0(func(x delivery) { dropped(x, DropQueueFull) })
+		dropped(q.takeQoS0(), DropQueueFull)
 	}
 	if !q.fits(size, limits) && d.qos > 0 && limits.policy == DropOldest {
 		for q.len > 0 && !q.fits(size, limits) {
@@ -81,10 +88,15 @@ func (q *queue) fits(size int64, limits queueLimits) bool {
 }
 
 func (q *queue) append(d delivery) {
-	if q.len == len(q.ring) {
-		q.grow()
+	if q.next-q.first == uint64(len(q.ring)) {
+		q.makePlaces()
 	}
-	q.ring[(q.head+q.len)&(len(q.ring)-1)] = d
+	d.sent = queuedMark
+	*q.at(q.next) = d
+	if q.expiries != nil {
+		q.noteExpiry(q.next, &d)
+	}
+	q.next++
 	q.len++
 	q.bytes += d.msg.size()
 	if d.qos == 0 {
@@ -92,73 +104,84 @@ func (q *queue) append(d delivery) {
 	}
 }
 
-func (q *queue) grow() {
-	ring := make([]delivery, max(4, 2*len(q.ring)))
-	for i := range q.len {
-		ring[i] = *q.at(i)
+func (q *queue) at(place uint64) *delivery { return &q.ring[place&uint64(len(q.ring)-1)] }
+
+// makePlaces closes the holes of a full ring, if they are many, or doubles it.
+func (q *queue) makePlaces() {
+	if holes := len(q.ring) - q.len; holes*4 > len(q.ring) {
+		q.closeHoles()
+		return
 	}
-	q.ring, q.head = ring, 0
+	grown := queue{ring: make([]delivery, max(4, 2*len(q.ring)))}
+	for p := q.first; p < q.next; p++ {
+		*grown.at(p) = *q.at(p)
+	}
+	q.ring = grown.ring
 }
 
-func (q *queue) at(i int) *delivery { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+func (q *queue) closeHoles() {
+	keep, bare := q.first, q.first
+	for p := q.first; p < q.next; p++ {
+		d := *q.at(p)
+		*q.at(p) = delivery{}
+		if d.msg == nil {
+			continue
+		}
+		*q.at(keep) = d
+		keep++
+		if p < q.bare {
+			bare = keep
+		}
+	}
+	q.next, q.bare, q.expiries = keep, bare, nil
+}
 
 // peek returns the oldest delivery, nil if there is none.
 func (q *queue) peek() *delivery {
 	if q.len == 0 {
 		return nil
 	}
-	return q.at(0)
+	return q.at(q.first)
 }
 
 // pop removes the oldest delivery.
-func (q *queue) pop() delivery {
-	slot := q.at(0)
-	d := *slot
-	*slot = delivery{}
-	q.head = (q.head + 1) & (len(q.ring) - 1)
-	q.forget(d)
-	if q.len == 0 && len(q.ring) > 64 {
-		q.ring, q.head = nil, 0
-	}
-	return d
-}
+func (q *queue) pop() delivery { return q.take(q.first) }
 
-func (q *queue) forget(d delivery) {
+// take removes the delivery at a place. The oldest place is never a hole.
+func (q *queue) take(place uint64) delivery {
+	d := *q.at(place)
+	*q.at(place) = delivery{}
 	q.len--
 	q.bytes -= d.msg.size()
 	if d.qos == 0 {
 		q.qos0--
 	}
-}
-
-// evictQoS0 removes the oldest QoS 0 message.
-func (q *queue) evictQoS0(dropped func(delivery)) {
-	done := false
-	q.dropWhere(func(x *delivery) bool {
-		if done || x.qos != 0 {
-			return false
-		}
-		done = true
-		return true
-	}, dropped)
-}
-
-// dropWhere removes every delivery that drop selects and keeps the order of
-// the others.
-func (q *queue) dropWhere(drop func(*delivery) bool, dropped func(delivery)) {
-	n := q.len
-	keep := 0
-	for i := range n {
-		d := *q.at(i)
-		if drop(&d) {
-			q.forget(d)
-			dropped(d)
-			continue
-		}
-		*q.at(keep) = d
-		keep++
+	for q.first < q.next && q.at(q.first).msg == nil {
+		q.first++
 	}
-	for i := keep; i < n; i++ {
-		*q.at(i) = delivery{}
+	if q.len == 0 {
+		q.expiries = nil
+		if len(q.ring) > 64 {
+			q.ring = nil
+		}
+	}
+	return d
+}
+
+// takeQoS0 removes the oldest QoS 0 delivery, of which there is one.
+func (q *queue) takeQoS0() delivery {
+	q.bare = max(q.bare, q.first)
+	for q.at(q.bare).msg == nil || q.at(q.bare).qos != 0 {
+		q.bare++
+	}
+	return q.take(q.bare)
+}
+
+// dropWhere removes every delivery that drop selects.
+func (q *queue) dropWhere(drop func(*delivery) bool, dropped func(delivery)) {
+	for p := q.first; p < q.next && q.len > 0; p++ {
+		if d := q.at(p); d.msg != nil && drop(d) {
+			dropped(q.take(p))
+		}
 	}
 }

@@ -12,8 +12,10 @@ func queued(n int, qos byte) delivery {
 }
 
 func contents(q *queue) (topics []string) {
-	for i := range q.len {
-		topics = append(topics, q.at(i).msg.Topic)
+	for p := q.first; p < q.next; p++ {
+		if d := q.at(p); d.msg != nil {
+			topics = append(topics, d.msg.Topic)
+		}
 	}
 	return topics
 }
@@ -97,18 +99,104 @@ func TestQueueAgainstSlice(t *testing.T) {
 		var bytes int64
 		qos0 := 0
 		if step%100 == 0 {
-			for i, d := range model {
+			for _, d := range model {
 				bytes += d.msg.size()
 				if d.qos == 0 {
 					qos0++
 				}
-				if q.at(i).msg != d.msg {
-					t.Fatalf("step %d: place %d differs", step, i)
-				}
+			}
+			if !slices.EqualFunc(contents(&q), model, func(topic string, d delivery) bool { return topic == d.msg.Topic }) {
+				t.Fatalf("step %d: got %q", step, contents(&q))
 			}
 			if q.len != len(model) || q.bytes != bytes || q.qos0 != qos0 {
 				t.Fatalf("step %d: len %d bytes %d qos0 %d, want %d %d %d", step, q.len, q.bytes, q.qos0, len(model), bytes, qos0)
 			}
 		}
+	}
+}
+
+// plainQueue makes room by walking through all it has.
+type plainQueue struct{ list []delivery }
+
+func (q *plainQueue) push(d delivery, limits queueLimits, now instant, dropped func(delivery, DropReason)) bool {
+	full := func() bool {
+		var bytes int64
+		for i := range q.list {
+			bytes += q.list[i].msg.size()
+		}
+		return len(q.list) >= limits.messages || len(q.list) > 0 && bytes+d.msg.size() > limits.bytes
+	}
+	remove := func(reason DropReason, which func(delivery) bool) bool {
+		i := slices.IndexFunc(q.list, which)
+		if i >= 0 {
+			gone := q.list[i]
+			q.list = slices.Delete(q.list, i, i+1)
+			dropped(gone, reason)
+		}
+		return i >= 0
+	}
+	if full() {
+		for remove(DropExpired, func(x delivery) bool { return x.msg.expired(now) }) {
+		}
+	}
+	for full() && remove(DropQueueFull, func(x delivery) bool { return x.qos == 0 }) {
+	}
+	for full() && d.qos > 0 && limits.policy == DropOldest && remove(DropQueueFull, func(delivery) bool { return true }) {
+	}
+	if full() {
+		dropped(d, DropQueueFull)
+		return false
+	}
+	q.list = append(q.list, d)
+	return true
+}
+
+// TestQueueMakesRoom plays seeded random histories at the limits on the queue
+// and on one that is too simple to be wrong.
+func TestQueueMakesRoom(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 5))
+			var q queue
+			var plain plainQueue
+			limits := queueLimits{1 + rng.IntN(200), 1 << 20, QueuePolicy(rng.IntN(2))}
+			if seed%2 == 0 {
+				limits.bytes = int64(500 + rng.IntN(20_000))
+			}
+			popping, expiring := rng.IntN(50), rng.IntN(100)
+			for step := range 5000 {
+				now := instant(step + 1)
+				if rng.IntN(100) < popping && q.len > 0 {
+					if got, want := q.pop(), plain.list[0]; got.msg != want.msg {
+						t.Fatalf("step %d: popped %s, want %s", step, got.msg.Topic, want.msg.Topic)
+					}
+					plain.list = plain.list[1:]
+					continue
+				}
+				d := queued(step, byte(rng.IntN(3)))
+				d.msg.Payload = make([]byte, rng.IntN(300))
+				if rng.IntN(100) < expiring {
+					d.msg.expires = now + 1 + instant(rng.IntN(1000))
+				}
+				var got, want []string
+				note := func(list *[]string) func(delivery, DropReason) {
+					return func(x delivery, r DropReason) { *list = append(*list, x.msg.Topic+" "+r.String()) }
+				}
+				ok, wantOK := q.push(d, limits, now, note(&got)), plain.push(d, limits, now, note(&want))
+				slices.Sort(got) // of several that have expired, which goes first does not matter
+				slices.Sort(want)
+				if ok != wantOK || !slices.Equal(got, want) {
+					t.Fatalf("step %d: taken %v, dropped %q, want %v, %q", step, ok, got, wantOK, want)
+				}
+				if len(q.ring) > 4*max(limits.messages, 4) || q.expiries != nil && len(q.expiries.heap) > 3*limits.messages+100 {
+					t.Fatalf("step %d: room for %d deliveries, %+v", step, len(q.ring), q.expiries)
+				}
+			}
+			if !slices.EqualFunc(contents(&q), plain.list, func(topic string, d delivery) bool { return topic == d.msg.Topic }) {
+				t.Errorf("got %q, want %d others", contents(&q), len(plain.list))
+			}
+		})
 	}
 }

@@ -99,8 +99,9 @@ func (r *registry) remove(sess *session) {
 	}
 }
 
-// removeOffline forgets a session if it is still the one of its ClientID and no
-// connection has come back to it; gone is false if it must stay.
+// removeOffline forgets a session if it is still the one of its ClientID and
+// its time is over, also if a connection came and went since it was found to
+// be; gone is false if it must stay.
 func (r *registry) removeOffline(sess *session) (gone bool) {
 	sh := r.shard(sess.clientID)
 	sh.mu.Lock()
@@ -110,7 +111,7 @@ func (r *registry) removeOffline(sess *session) (gone bool) {
 	}
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
-	if sess.client != nil {
+	if sess.client != nil || sess.endsAt == 0 || sess.endsAt > sess.server.clock.now() {
 		return false
 	}
 	delete(sh.sessions, sess.clientID)
