@@ -26,6 +26,7 @@ type inbound struct {
 	acked   []uint16 // successful PUBACKs in a row, not yet handled
 	answers []byte   // acknowledgements to the client, not yet queued
 	forward []byte   // encoded properties of the PUBLISH in hand
+	noted   uint16   // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
 	auth    *authExchange
 }
 
@@ -58,6 +59,7 @@ func (in *inbound) serve() {
 	if errors.Is(err, errParked) {
 		return
 	}
+	in.flush() // after a panic in the middle of a batch, others wait for what it has
 	s.guard(func() { in.finish(err) })
 	if c.polled {
 		s.parker.Load().vacate(c)
@@ -84,6 +86,9 @@ func (in *inbound) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			in.server.panicked(p)
+			if in.noted != 0 {
+				in.session().released(in.noted) // the message went nowhere, so it may come again
+			}
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
