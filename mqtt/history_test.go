@@ -410,7 +410,7 @@ func (c *historian) handlePublish(p *packets.Publish) {
 	if p.QoS > 0 {
 		c.unacked[p.PacketID] = true
 		if len(c.unacked) > c.receiveMaximum {
-			c.h.model.fault("%s has %d messages unacknowledged, its Receive Maximum is %d", c.id, len(c.unacked), c.receiveMaximum) // [MQTT-3.3.4-9]
+			c.h.model.fault("%s has %d messages unacknowledged, its Receive Maximum is %d", c.id, len(c.unacked), c.receiveMaximum)
 		}
 	}
 	if p.QoS < 2 || !c.received[p.PacketID] {

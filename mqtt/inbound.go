@@ -25,6 +25,7 @@ type inbound struct {
 	steps   []flowStep      // acknowledgements in a row, not yet handled
 	answers []byte          // acknowledgements to the client, not yet queued
 	forward []byte          // encoded properties of the PUBLISH in hand
+	noted   uint16          // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
 	auth    *authExchange
 }
 
@@ -60,6 +61,7 @@ func (in *inbound) serve() {
 	if errors.Is(err, errParked) {
 		return
 	}
+	in.flush() // after a panic in the middle of a batch, others wait for what it has
 	s.guard(func() { in.finish(err) })
 	if c.parkable {
 		s.parker.Load().vacate(c)
@@ -86,6 +88,9 @@ func (in *inbound) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			in.server.panicked(p)
+			if in.noted != 0 {
+				in.session().released(in.noted) // the message went nowhere, so it may come again
+			}
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()

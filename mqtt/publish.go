@@ -84,6 +84,7 @@ func (in *inbound) receive(p *packets.Publish) (again bool, err error) {
 			sess.received = make(map[uint16]struct{})
 		}
 		sess.received[p.PacketID] = struct{}{}
+		in.noted = p.PacketID
 	}
 	sess.unlock()
 	if full { // [MQTT-3.3.4-7]
@@ -142,6 +143,7 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 			to = in.selected(set, now, p)
 		}
 	}
+	in.noted = 0
 	receivers = in.route(to, &pub)
 	for _, tell := range set.onPublished {
 		tell(in.client, p)
@@ -230,6 +232,7 @@ func (s *session) full() bool {
 // it is disconnected when its message found no room.
 func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
+	in.noted = 0
 	code := codeFor(err)
 	in.server.stats.drop(refusalReason(code))
 	if errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket) {

@@ -26,8 +26,13 @@ func (c *Client) takeWill() *delayedWill {
 }
 
 // publishWill publishes a Will Message as if its client had sent it: access
-// rules and hooks apply.
+// rules and hooks apply. A hook that panics stops the Will and nothing else,
+// since it may be another client's connection on whose goroutine it runs.
 func (s *Server) publishWill(w *delayedWill) {
+	s.guard(func() { s.carryOutWill(w) })
+}
+
+func (s *Server) carryOutWill(w *delayedWill) {
 	c, will := w.client, w.will
 	set := s.hooks.load()
 	for _, change := range set.onWill {
