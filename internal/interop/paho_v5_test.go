@@ -166,7 +166,7 @@ func TestPaho5PublicationExpiry(t *testing.T) {
 			}
 		}
 		a.await(0, 4)
-		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's time
+		<-time.After(3 * time.Second) // on the clock of the bubble
 		resumed := connect5("b", false)
 		resumed.Properties.SessionExpiryInterval = 99999
 		b = dial(t, s, resumed)
