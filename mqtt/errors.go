@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/linnetmq/linnet/packets"
 )
@@ -39,7 +40,23 @@ func withCode(err error) error {
 // leak nothing.
 func reasonString(err error) string {
 	if pe, ok := errors.AsType[*packets.Error](err); ok && pe.Detail != "" {
-		return pe.Detail
+		return clipped(pe.Detail)
 	}
 	return codeFor(err).Error()
+}
+
+// maximumReason bounds Reason Strings in bytes: a client's own words, such as
+// the filters it is refused, may be in them.
+const maximumReason = 1000
+
+// clipped is the beginning of a long text.
+func clipped(text string) string {
+	if len(text) <= maximumReason {
+		return text
+	}
+	end := maximumReason
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
 }

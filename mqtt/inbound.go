@@ -181,6 +181,9 @@ func (in *inbound) feed(fresh int) error {
 	in.answer()
 	in.flush()
 	c.flush()
+	if err == nil {
+		err = c.readsAnswers()
+	}
 	if len(b) == used {
 		in.buf = b[:0]
 		if cap(b) != largeBuffer {

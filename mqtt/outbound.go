@@ -172,6 +172,17 @@ func ackPacket(t packets.Type, packetID uint16, code packets.Code) packets.Packe
 	}
 }
 
+// readsAnswers finds a client that asks and does not read the answers: what
+// others send it stops at MaximumClientWritesPending, answers do not.
+func (c *Client) readsAnswers() error {
+	capabilities := &c.server.options.Capabilities
+	most := 2*int64(capabilities.MaximumClientWritesPending) + int64(capabilities.MaximumPacketSize)
+	if pending := c.out.pendingHint.Load(); pending > most {
+		return protocolErrorf(packets.ErrQuotaExceeded, "%d bytes wait for a client that does not read them", pending)
+	}
+	return nil
+}
+
 // flush writes what is queued as far as the kernel takes it at once. What it
 // does not take is left to a writer goroutine that ends when the queue is empty.
 func (c *Client) flush() {

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -151,6 +152,18 @@ func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool
 		}
 	}
 	return nil, false
+}
+
+// addCursor queues a new subscription's retained messages. Cursors of
+// subscriptions that were replaced or ended go when they outnumber the others.
+// s.mu is held.
+func (s *session) addCursor(cur *retainedCursor) {
+	if len(s.cursors) >= 2*len(s.subscriptions)+8 {
+		s.cursors = slices.DeleteFunc(s.cursors, func(old *retainedCursor) bool {
+			return s.subscriptions[old.sub.filter] != old.sub
+		})
+	}
+	s.cursors = append(s.cursors, cur)
 }
 
 // sendRetained sends the next retained message of the first cursor, and

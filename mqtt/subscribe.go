@@ -33,12 +33,12 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	pk = set.changeSubscribe(c, pk)
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
 	var granted []*subscription
-	var reasons []string
+	var reasons reasonList
 	for i, wanted := range pk.Subscriptions {
 		qos, err := c.grant(set, wanted)
 		if err != nil {
 			answer.Codes[i] = c.subackCode(err)
-			reasons = append(reasons, wanted.Filter+": "+reasonString(err))
+			reasons.add(wanted.Filter, err)
 			s.stats.refuse(answer.Codes[i])
 			continue
 		}
@@ -47,7 +47,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		granted = append(granted, sub)
 	}
 	if c.problemInformation {
-		answer.Properties.ReasonString = strings.Join(reasons, "; ")
+		answer.Properties.ReasonString = clipped(reasons.text)
 	}
 	for _, sub := range granted {
 		s.subscribe(in.session(), sub)
@@ -56,6 +56,19 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		tell(c, pk, answer.Codes)
 	}
 	return answer, nil
+}
+
+// reasonList gathers why filters are refused, as far as a client is told.
+type reasonList struct{ text string }
+
+func (r *reasonList) add(filter string, err error) {
+	if len(r.text) > maximumReason {
+		return
+	}
+	if r.text != "" {
+		r.text += "; "
+	}
+	r.text += filter + ": " + reasonString(err)
 }
 
 func newSubscription(wanted packets.Subscription, qos byte, ids []uint32) *subscription {

@@ -46,7 +46,7 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 	} else {
 		s.index.Put(filter, sess.key, sub)
 		if sub.retainHandling == 0 || (sub.retainHandling == 1 && old == nil) {
-			sess.cursors = append(sess.cursors, s.retained.cursor(sub, filter))
+			sess.addCursor(s.retained.cursor(sub, filter))
 		}
 	}
 	sess.unlock()
