@@ -158,9 +158,9 @@ func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool
 // subscriptions that were replaced or ended go when they outnumber the others.
 // s.mu is held.
 func (s *session) addCursor(cur *retainedCursor) {
-	if len(s.cursors) >= 2*len(s.subscriptions)+8 {
+	if len(s.cursors) >= 2*s.subscriptions.len()+8 {
 		s.cursors = slices.DeleteFunc(s.cursors, func(old *retainedCursor) bool {
-			return s.subscriptions[old.sub.filter] != old.sub
+			return s.subscriptions.get(old.sub.filter) != old.sub
 		})
 	}
 	s.cursors = append(s.cursors, cur)

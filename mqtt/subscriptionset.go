@@ -23,6 +23,8 @@ func (x *subscriptionSet) get(filter string) *subscription {
 	return nil
 }
 
+func (x *subscriptionSet) len() int { return len(x.list) + len(x.named) }
+
 func (x *subscriptionSet) find(filter string) int {
 	return slices.IndexFunc(x.list, func(sub *subscription) bool { return sub.filter == filter })
 }

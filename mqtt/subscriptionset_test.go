@@ -35,8 +35,8 @@ func TestSubscriptionSetAgainstMap(t *testing.T) {
 					t.Fatalf("most %d step %d: %q differs", most, step, sub.filter)
 				}
 			})
-			if n != len(model) {
-				t.Fatalf("most %d step %d: %d subscriptions, want %d", most, step, n, len(model))
+			if n != len(model) || set.len() != n {
+				t.Fatalf("most %d step %d: %d subscriptions, length %d, want %d", most, step, n, set.len(), len(model))
 			}
 		}
 	}
