@@ -37,7 +37,7 @@ type parker struct {
 }
 
 // parkSlot remembers who waits on a descriptor. The generation comes back with
-// the poller's event, since descriptor numbers are used again.
+// the event, since descriptor numbers are used again.
 type parkSlot struct {
 	client     *Client
 	generation uint32
