@@ -4,9 +4,10 @@ import "github.com/linnetmq/linnet/packets"
 
 // aliasTable holds the Topic Aliases of the sending side of one connection:
 // topics get an alias in order of their first use until the receiver's Topic
-// Alias Maximum is reached [MQTT-3.3.2-9].
+// Alias Maximum is reached [MQTT-3.3.2-9], or maximumAliasBytes.
 type aliasTable struct {
 	maximum uint16
+	bytes   uint32 // about what byTopic holds
 	byTopic map[string]uint16
 }
 
@@ -19,7 +20,7 @@ func (t *aliasTable) aliasFor(topic string) (alias uint16, known bool) {
 	if alias, ok := t.byTopic[topic]; ok {
 		return alias, true
 	}
-	if len(t.byTopic) >= int(t.maximum) {
+	if len(t.byTopic) >= int(t.maximum) || t.bytes+aliasBytes(topic) > maximumAliasBytes {
 		return 0, false
 	}
 	if t.byTopic == nil {
@@ -27,11 +28,21 @@ func (t *aliasTable) aliasFor(topic string) (alias uint16, known bool) {
 	}
 	alias = uint16(len(t.byTopic) + 1)
 	t.byTopic[topic] = alias
+	t.bytes += aliasBytes(topic)
 	return alias, false
 }
 
+// maximumAliasBytes bounds the topics remembered for one client's aliases,
+// which a client's Topic Alias Maximum of 65,535 alone would not.
+const maximumAliasBytes = 256 << 10
+
+func aliasBytes(topic string) uint32 { return uint32(len(topic)) + 48 }
+
 // forgetNewest takes back the alias given last, which the receiver was not told.
-func (t *aliasTable) forgetNewest(topic string) { delete(t.byTopic, topic) }
+func (t *aliasTable) forgetNewest(topic string) {
+	delete(t.byTopic, topic)
+	t.bytes -= aliasBytes(topic)
+}
 
 // inboundAliases are the Topic Aliases a publisher has set on its connection.
 // Only its reader touches them.

@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"unsafe"
+
 	"github.com/linnetmq/linnet/packets"
 )
 
@@ -64,13 +66,22 @@ type router struct {
 	touched []*Client
 	last    *route
 	routes  map[string]*route
+	held    int // bytes of routes
 	matched []*subscription
 	traffic traffic
 	shard   uint32 // of the counters
 }
 
-// maximumRoutes bounds the routes a connection remembers.
-const maximumRoutes = 1024
+// maximumRoutes and maximumRouteBytes bound the routes a connection remembers.
+const (
+	maximumRoutes     = 1024
+	maximumRouteBytes = 1 << 20
+)
+
+// size is about what remembering the route costs, in bytes.
+func (rt *route) size() int {
+	return len(rt.topic) + len(rt.targets)*int(unsafe.Sizeof(target{})) + int(unsafe.Sizeof(*rt))
+}
 
 // lookup returns the receivers of a topic. The topic string of a cached route
 // may be kept; a topic not seen before is copied.
@@ -96,12 +107,23 @@ func (r *router) find(topic string) *route {
 	r.matched = r.server.index.Match(topic, r.matched[:0])
 	rt.targets = merge(r.matched, r.self)
 	clear(r.matched)
-	if r.routes == nil || len(r.routes) >= maximumRoutes {
-		r.routes = make(map[string]*route)
-	}
-	r.routes[topic] = rt
-	r.last = rt
+	r.remember(rt)
 	return rt
+}
+
+// remember keeps a route, in the place of an older one for its topic.
+func (r *router) remember(rt *route) {
+	r.last = rt
+	if old := r.routes[rt.topic]; old != nil {
+		r.held -= old.size()
+		delete(r.routes, rt.topic)
+	}
+	size := rt.size()
+	if r.routes == nil || len(r.routes) >= maximumRoutes || r.held+size > maximumRouteBytes {
+		r.routes, r.held = make(map[string]*route), 0
+	}
+	r.routes[rt.topic] = rt
+	r.held += size
 }
 
 // merge joins the matching subscriptions of each session into one target with
