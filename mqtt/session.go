@@ -20,8 +20,8 @@ type session struct {
 
 	// online mirrors client for readers without the lock, from open on.
 	online atomic.Pointer[Client]
-	// qos0Waits mirrors queue.qos0 > 0: later QoS 0 messages must not pass
-	// those in the queue.
+	// qos0Waits tells that QoS 0 messages are in the queue or on their way from
+	// there: later ones must not pass them.
 	qos0Waits atomic.Bool
 
 	mu             sync.Mutex
@@ -60,7 +60,12 @@ func (s *session) later(f func()) { s.after = append(s.after, f) }
 // at a time, so that their order is that of the events. The connection is
 // flushed after calls made for others.
 func (s *session) unlock() {
-	if len(s.after) == 0 || s.calling {
+	if s.calling {
+		s.mu.Unlock()
+		return
+	}
+	if len(s.after) == 0 {
+		s.liftQoS0()
 		s.mu.Unlock()
 		return
 	}
@@ -80,7 +85,16 @@ func (s *session) unlock() {
 		s.mu.Lock()
 	}
 	s.calling = false
+	s.liftQoS0()
 	s.mu.Unlock()
+}
+
+// liftQoS0 lets QoS 0 messages past the session again, once those that waited
+// are in the outbound queue and not only out of the session's. s.mu is held.
+func (s *session) liftQoS0() {
+	if s.queue.qos0 == 0 && s.qos0Waits.Load() {
+		s.qos0Waits.Store(false)
+	}
 }
 
 var errHookPanic = errors.New("a hook panicked")
@@ -340,7 +354,7 @@ func (s *session) countQueued(n int64, d delivery) {
 	st := &s.server.stats
 	st.queued.Add(n)
 	st.queuedBytes.Add(n * d.msg.size())
-	if d.qos == 0 {
-		s.qos0Waits.Store(s.queue.qos0 > 0)
+	if d.qos == 0 && n > 0 {
+		s.qos0Waits.Store(true)
 	}
 }
