@@ -35,8 +35,9 @@ func (in *inbound) continueAuth(data []byte) error {
 		return c.appendPacket(authPacket(packets.CodeContinueAuthentication, c.authMethod, reply)) // [MQTT-4.12.0-2]
 	case AuthDeny:
 		return packets.ErrNotAuthorized
+	default: // nobody knows the method
+		return protocolErrorf(packets.ErrBadAuthenticationMethod, "the authentication method %q is not supported here", c.authMethod) // [MQTT-4.12.0-1]
 	}
-	return protocolErrorf(packets.ErrBadAuthenticationMethod, "the authentication method %q is not supported here", c.authMethod) // [MQTT-4.12.0-1]
 }
 
 func (in *inbound) askAuthenticators(data []byte) ([]byte, AuthDecision, error) {

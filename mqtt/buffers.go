@@ -18,9 +18,11 @@ var (
 func borrow(n int) []byte {
 	switch {
 	case n <= smallBuffer:
-		return smallBuffers.Get().(*[smallBuffer]byte)[:0]
+		b, _ := smallBuffers.Get().(*[smallBuffer]byte) // the pool holds nothing else
+		return b[:0]
 	case n <= largeBuffer:
-		return largeBuffers.Get().(*[largeBuffer]byte)[:0]
+		b, _ := largeBuffers.Get().(*[largeBuffer]byte) // the pool holds nothing else
+		return b[:0]
 	}
 	return make([]byte, 0, n)
 }

@@ -285,8 +285,9 @@ func publicReason(err error) string {
 	switch code := codeFor(err); code {
 	case packets.ErrBadUsernameOrPassword, packets.ErrNotAuthorized, packets.ErrBanned:
 		return code.Error()
+	default:
+		return reasonString(err)
 	}
-	return reasonString(err)
 }
 
 // disconnected takes the client from its session after the connection is over.

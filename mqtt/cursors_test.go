@@ -12,7 +12,7 @@ import (
 func TestCursorsOfRepeatedSubscriptions(t *testing.T) {
 	t.Parallel()
 	s := New(nil)
-	defer s.Close() //nolint:errcheck // it was not served
+	defer s.Close()
 	sess := s.newSession("c", "")
 	subscribe := func(filter string) {
 		s.subscribe(sess, newSubscription(packets.Subscription{Filter: filter}, 1, nil))

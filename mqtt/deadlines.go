@@ -100,11 +100,13 @@ func (h deadlineHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i+1, j+1
 }
+
 func (h *deadlineHeap) Push(x any) {
-	d := x.(*deadline)
+	d, _ := x.(*deadline) // nothing else is pushed
 	*h = append(*h, d)
 	d.index = len(*h)
 }
+
 func (h *deadlineHeap) Pop() any {
 	old := *h
 	d := old[len(old)-1]

@@ -211,7 +211,7 @@ func TestAnExpiredSessionLeavesNothingBehind(t *testing.T) {
 		if st := s.Stats(); st.Subscriptions != 2 || st.Queued == 0 {
 			t.Fatalf("before: %d subscriptions, %d queued", st.Subscriptions, st.Queued)
 		}
-		time.Sleep(3601 * time.Second) //nolint:forbidigo // the bubble's time
+		advance(3601 * time.Second)
 		synctest.Wait()
 		if st := s.Stats(); st.Subscriptions != 0 || st.Queued != 0 || st.QueuedBytes != 0 || st.ClientsDisconnected != 0 {
 			t.Errorf("after: %d subscriptions, %d queued, %d bytes, %d offline", st.Subscriptions, st.Queued, st.QueuedBytes, st.ClientsDisconnected)

@@ -65,7 +65,8 @@ func TestWhatConnackRulesOutIsRefused(t *testing.T) {
 	t.Parallel()
 	s := mqtttest.NewServerWith(t, &mqtt.Options{Capabilities: mqtt.Capabilities{
 		MaximumQos: 1, RetainAvailable: mqtt.Unavailable, SharedSubAvailable: mqtt.Unavailable,
-		WildcardSubAvailable: mqtt.Unavailable, SubIDAvailable: mqtt.Unavailable}})
+		WildcardSubAvailable: mqtt.Unavailable, SubIDAvailable: mqtt.Unavailable,
+	}})
 	for _, tt := range []struct {
 		name string
 		pk   packets.Packet

@@ -129,7 +129,7 @@ func (s *session) resendNext(c *Client) bool {
 	case d == nil:
 	case d.state == awaitRel:
 		d.state = awaitCmp
-		s.appendAck(c, packets.TypePubrel, d.packetID)
+		s.appendPubrel(c, d.packetID, packets.CodeSuccess)
 	case d.state == unsent:
 		if !s.hasRoom(c) {
 			s.resendReleases(c)
@@ -160,7 +160,7 @@ func (s *session) resendReleases(c *Client) {
 			return false
 		}
 		d.state = awaitCmp
-		s.appendAck(c, packets.TypePubrel, id)
+		s.appendPubrel(c, id, packets.CodeSuccess)
 		return true
 	})
 }
@@ -244,13 +244,13 @@ func (s *session) sendingTime(d *delivery) instant {
 	return s.server.clock.now()
 }
 
-// appendAck queues a PUBREL in the order of the session's packets.
-func (s *session) appendAck(c *Client, t packets.Type, id uint16) {
+// appendPubrel queues a PUBREL in the order of the session's packets.
+func (s *session) appendPubrel(c *Client, id uint16, code packets.Code) {
 	if s.server.hooks.load().wantsSent() || s.calling || len(s.after) > 0 {
-		s.later(func() { c.appendAck(t, id, packets.CodeSuccess) })
+		s.later(func() { c.appendAck(packets.TypePubrel, id, code) })
 		return
 	}
-	c.appendAck(t, id, packets.CodeSuccess)
+	c.appendAck(packets.TypePubrel, id, code)
 }
 
 func (s *session) tooLarge(d *delivery) {
@@ -361,7 +361,7 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 			s.outstanding++
 		}
 		d.state = awaitCmp
-		s.appendAck(c, packets.TypePubrel, id)
+		s.appendPubrel(c, id, packets.CodeSuccess)
 	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
 		s.completeLocked(d, code)
 	default:
@@ -384,21 +384,4 @@ func (s *session) completeLocked(d *delivery, code packets.Code) {
 		return
 	}
 	s.notify(gone, s.server.hooks.load().onQosComplete)
-}
-
-// acknowledgedAll handles successful PUBACKs that came together.
-func (s *session) acknowledgedAll(c *Client, ids []uint16) {
-	s.mu.Lock()
-	if s.client != c {
-		s.unlock()
-		return
-	}
-	for _, id := range ids {
-		s.advanceLocked(c, packets.TypePuback, id, packets.CodeSuccess)
-	}
-	more := s.pumpLocked(c)
-	s.unlock()
-	if more {
-		s.pump(c)
-	}
 }

@@ -14,7 +14,7 @@ func TestConnectDeadlineDueTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)
-		defer s.Close() //nolint:errcheck // it was not served
+		defer s.Close()
 		c := s.newClient(nil, "l")
 		c.session.Store(s.newSession("c", ""))
 		c.expire(s.clock.now() + instant(time.Hour))
@@ -31,7 +31,7 @@ func TestSessionExpiryOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)
-		defer s.Close() //nolint:errcheck // it was not served
+		defer s.Close()
 		c := s.newClient(nil, "l")
 		c.clientID, c.version = "c", packets.V5
 		a, err := s.registry.attach(s, c, false, 10)

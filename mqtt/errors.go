@@ -20,8 +20,7 @@ func protocolErrorf(code packets.Code, format string, args ...any) error {
 // codeFor is the one place where an error becomes a Reason Code: its own if it
 // carries one, else 0x83.
 func codeFor(err error) packets.Code {
-	var code packets.Code
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[packets.Code](err); ok {
 		return code
 	}
 	return packets.ErrImplementationSpecific
@@ -30,8 +29,7 @@ func codeFor(err error) packets.Code {
 // withCode gives an error of the server's own workings, such as a hook's, the
 // Reason Code that the client is told.
 func withCode(err error) error {
-	var code packets.Code
-	if errors.As(err, &code) {
+	if _, ok := errors.AsType[packets.Code](err); ok {
 		return err
 	}
 	return fmt.Errorf("%w: %w", codeFor(err), err)
@@ -41,8 +39,7 @@ func withCode(err error) error {
 // error, or the words of its Reason Code. Errors of the server's own workings
 // leak nothing.
 func reasonString(err error) string {
-	var pe *packets.Error
-	if errors.As(err, &pe) && pe.Detail != "" {
+	if pe, ok := errors.AsType[*packets.Error](err); ok && pe.Detail != "" {
 		return clipped(pe.Detail)
 	}
 	return codeFor(err).Error()

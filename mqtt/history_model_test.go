@@ -42,8 +42,10 @@ type sharedMessage struct {
 const shareFilter = "$share/g/s/#"
 
 func newModel() *model {
-	return &model{sessions: make(map[string]*modelSession), retained: make(map[string]string),
-		everKept: make(map[string]bool), shared: make(map[int]*sharedMessage)}
+	return &model{
+		sessions: make(map[string]*modelSession), retained: make(map[string]string),
+		everKept: make(map[string]bool), shared: make(map[int]*sharedMessage),
+	}
 }
 
 func (m *model) fault(format string, args ...any) {
@@ -84,8 +86,10 @@ func (m *model) connect(clientID string, clean bool, expiry time.Duration) (s *m
 	}
 	present = s != nil
 	if s == nil {
-		s = &modelSession{clientID: clientID, subs: make(map[string]byte), must: make(map[int]byte),
-			may: make(map[int]byte), got: make(map[int]bool), newest: make(map[string]int)}
+		s = &modelSession{
+			clientID: clientID, subs: make(map[string]byte), must: make(map[int]byte),
+			may: make(map[int]byte), got: make(map[int]bool), newest: make(map[string]int),
+		}
 		m.sessions[clientID] = s
 	}
 	s.expiry, s.left = expiry, time.Time{}

@@ -114,8 +114,10 @@ func (h *history) settle() {
 
 func (h *history) checkGauges() {
 	st := h.server.Stats()
-	for name, n := range map[string]int64{"connected": st.ClientsConnected, "disconnected": st.ClientsDisconnected, "inflight": st.Inflight,
-		"queued": st.Queued, "queued bytes": st.QueuedBytes, "subscriptions": st.Subscriptions, "retained": st.Retained} {
+	for name, n := range map[string]int64{
+		"connected": st.ClientsConnected, "disconnected": st.ClientsDisconnected, "inflight": st.Inflight,
+		"queued": st.Queued, "queued bytes": st.QueuedBytes, "subscriptions": st.Subscriptions, "retained": st.Retained,
+	} {
 		if n < 0 {
 			h.model.fault("%s: %d", name, n)
 		}
@@ -408,7 +410,7 @@ func (c *historian) handlePublish(p *packets.Publish) {
 	if p.QoS > 0 {
 		c.unacked[p.PacketID] = true
 		if len(c.unacked) > c.receiveMaximum {
-			c.h.model.fault("%s has %d messages unacknowledged, its Receive Maximum is %d", c.id, len(c.unacked), c.receiveMaximum) // [MQTT-3.3.4-9]
+			c.h.model.fault("%s has %d messages unacknowledged, its Receive Maximum is %d", c.id, len(c.unacked), c.receiveMaximum)
 		}
 	}
 	if p.QoS < 2 || !c.received[p.PacketID] {

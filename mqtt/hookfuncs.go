@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"net"
+	"slices"
 
 	"github.com/linnetmq/linnet/packets"
 )
@@ -68,4 +69,4 @@ func (f *HookFuncs) publish(cl *Client, pk *packets.Publish) (*packets.Publish, 
 }
 
 // clip makes an append copy the slice, since published sets are immutable.
-func clip[T any](s []T) []T { return s[:len(s):len(s)] }
+func clip[T any](s []T) []T { return slices.Clip(s) }

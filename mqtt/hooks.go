@@ -94,10 +94,9 @@ func joinEvents(set *hookSet, hook any, name string) error {
 		f.join(set)
 		return nil
 	}
-	methods := reflect.TypeOf(hook)
 	found := false
-	for i := range methods.NumMethod() {
-		method := methods.Method(i).Name
+	for m := range reflect.TypeOf(hook).Methods() {
+		method := m.Name
 		if !strings.HasPrefix(method, "On") && !strings.HasPrefix(method, "Stored") {
 			continue
 		}

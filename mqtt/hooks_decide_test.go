@@ -191,7 +191,9 @@ func TestHookFuncs(t *testing.T) {
 			asked  byte
 			v5, v3 packets.Code
 		}{
-			{"zero", 2, 0, 0}, {"one", 2, 1, 1}, {"two", 2, 2, 2},
+			{"zero", 2, 0, 0},
+			{"one", 2, 1, 1},
+			{"two", 2, 2, 2},
 			{"two", 1, 1, 1}, // never more than was asked for
 			{"one", 0, 0, 0},
 			{"no", 1, packets.ErrUnspecified, packets.ErrUnspecified},

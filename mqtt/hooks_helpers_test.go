@@ -67,12 +67,15 @@ func (f fnClose) OnClose(c *mqtt.Client, e error) { f(c, e) }
 func (f fnAuth) OnConnectAuthenticate(c *mqtt.Client, p *packets.Connect) (mqtt.Decision, error) {
 	return f(c, p)
 }
+
 func (f fnACL) OnACLCheck(c *mqtt.Client, topic string, write bool) (mqtt.Decision, error) {
 	return f(c, topic, write)
 }
+
 func (f fnEnhanced) OnEnhancedAuth(c *mqtt.Client, m string, d []byte) ([]byte, mqtt.AuthDecision, error) {
 	return f(c, m, d)
 }
+
 func (f fnConnect) OnConnect(c *mqtt.Client, p *packets.Connect) error              { return f(c, p) }
 func (f fnEstablish) OnSessionEstablish(c *mqtt.Client, p *packets.Connect)         { f(c, p) }
 func (f fnEstablished) OnSessionEstablished(c *mqtt.Client, p *packets.Connect)     { f(c, p) }
@@ -83,15 +86,19 @@ func (f fnProcessed) OnPacketProcessed(c *mqtt.Client, p packets.Packet, err err
 func (f fnAuthPacket) OnAuthPacket(c *mqtt.Client, p *packets.Auth) (*packets.Auth, error) {
 	return f(c, p)
 }
+
 func (f fnRead) OnPacketRead(c *mqtt.Client, p packets.Packet) (packets.Packet, error) {
 	return f(c, p)
 }
+
 func (f fnSubscribe) OnSubscribe(c *mqtt.Client, p *packets.Subscribe) *packets.Subscribe {
 	return f(c, p)
 }
+
 func (f fnSubscribed) OnSubscribed(c *mqtt.Client, p *packets.Subscribe, codes []packets.Code) {
 	f(c, p, codes)
 }
+
 func (f fnUnsubscribe) OnUnsubscribe(c *mqtt.Client, p *packets.Unsubscribe) *packets.Unsubscribe {
 	return f(c, p)
 }
@@ -99,6 +106,7 @@ func (f fnUnsubscribed) OnUnsubscribed(c *mqtt.Client, p *packets.Unsubscribe) {
 func (f fnSelect) OnSelectSubscribers(s *mqtt.Subscribers, p *packets.Publish) *mqtt.Subscribers {
 	return f(s, p)
 }
+
 func (f fnPublish) OnPublish(c *mqtt.Client, p *packets.Publish) (*packets.Publish, error) {
 	return f(c, p)
 }

@@ -264,8 +264,10 @@ func TestAuthPacketChanges(t *testing.T) {
 				if pk := mqtttest.Expect[*packets.Auth](c); string(pk.Properties.AuthenticationData) != "who?" {
 					t.Errorf("AUTH with %q", pk.Properties.AuthenticationData)
 				}
-				c.Send(&packets.Auth{Code: packets.CodeContinueAuthentication,
-					Properties: packets.Properties{AuthenticationMethod: "m", AuthenticationData: []byte(tt.data)}})
+				c.Send(&packets.Auth{
+					Code:       packets.CodeContinueAuthentication,
+					Properties: packets.Properties{AuthenticationMethod: "m", AuthenticationData: []byte(tt.data)},
+				})
 			}
 			ack := mqtttest.Expect[*packets.Connack](c)
 			if ack.Code != tt.want {

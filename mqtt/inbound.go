@@ -22,11 +22,10 @@ type inbound struct {
 
 	aliases inboundAliases
 	publish packets.Publish // reused for every PUBLISH
-	ack     packets.Puback
-	acked   []uint16 // successful PUBACKs in a row, not yet handled
-	answers []byte   // acknowledgements to the client, not yet queued
-	forward []byte   // encoded properties of the PUBLISH in hand
-	noted   uint16   // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
+	steps   []flowStep      // acknowledgements in a row, not yet handled
+	answers []byte          // acknowledgements to the client, not yet queued
+	forward []byte          // encoded properties of the PUBLISH in hand
+	noted   uint16          // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
 	auth    *authExchange
 }
 
@@ -42,6 +41,9 @@ func (s *Server) establish(listener string, conn net.Conn) error {
 	if err := s.track(c); err != nil {
 		_ = conn.Close() // the server stops; nothing was said yet
 		return err
+	}
+	if c.parkable {
+		s.parker.Load().note(c)
 	}
 	in := &inbound{router: router{server: s, shard: c.shard}, client: c}
 	in.maximum = int(s.options.MaximumConnectPacketSize)
@@ -61,7 +63,7 @@ func (in *inbound) serve() {
 	}
 	in.flush() // after a panic in the middle of a batch, others wait for what it has
 	s.guard(func() { in.finish(err) })
-	if c.polled {
+	if c.parkable {
 		s.parker.Load().vacate(c)
 	}
 	_ = c.conn.Close() // whatever was to be said has been said
@@ -106,14 +108,6 @@ func (in *inbound) run() (err error) {
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// settle handles the PUBACKs that came in a row, under one lock.
-func (in *inbound) settle() {
-	if len(in.acked) > 0 {
-		in.session().acknowledgedAll(in.client, in.acked)
-		in.acked = in.acked[:0]
 	}
 }
 
@@ -225,9 +219,6 @@ func (in *inbound) packets(b []byte) (used int, err error) {
 		frame := b[used : used+n+size]
 		used += n + size
 		in.traffic.in[first>>4]++
-		if len(in.acked) > 0 && packets.Type(first>>4) != packets.TypePuback {
-			in.settle()
-		}
 		if err := in.handle(in, first, frame[n:], frame); err != nil {
 			return used, withCode(err)
 		}
@@ -291,17 +282,16 @@ func (in *inbound) close(reason error) {
 // logEnd tells the operator about connections that ended for a bad reason;
 // ordinary ends are for debugging.
 func (c *Client) logEnd(reason error, connected bool) {
-	var code packets.Code
-	bad := errors.As(reason, &code) && code != packets.ErrSessionTakenOver && code != packets.ErrServerShuttingDown && code != packets.ErrAdministrativeAction
+	code, bad := errors.AsType[packets.Code](reason)
+	bad = bad && code != packets.ErrSessionTakenOver && code != packets.ErrServerShuttingDown && code != packets.ErrAdministrativeAction
 	if bad {
 		c.server.stats.refuse(code)
 	}
 	args := []any{"client_id", c.clientID, "remote", c.RemoteAddr(), "listener", c.listener, "err", reason}
-	switch {
-	case bad || (!connected && !isEnd(reason)):
-		c.server.limited.Info("connection refused or ended for its fault", args...)
-	default:
+	if !bad && (connected || isEnd(reason)) {
 		c.server.log.Debug("connection ended", args...)
+	} else if c.server.limited.allows() {
+		c.server.log.Info("connection refused or ended for its fault", args...)
 	}
 }
 
@@ -317,23 +307,16 @@ func (in *inbound) connected(first byte, body, frame []byte) error {
 	if set.onPacketRead != nil || set.onPacketProcessed != nil {
 		return in.observed(set, first, body)
 	}
+	if in.step(first, body) {
+		return nil
+	}
+	in.settle()
 	c := in.client
-	switch t {
-	case packets.TypePublish:
+	if t == packets.TypePublish {
 		if err := in.publish.Decode(first&15, body, c.version); err != nil {
 			return err
 		}
 		return in.published(&in.publish, frame)
-	case packets.TypePuback:
-		if err := in.ack.Decode(first&15, body, c.version); err != nil {
-			return err
-		}
-		if in.ack.Code == packets.CodeSuccess {
-			in.acked = append(in.acked, in.ack.PacketID)
-			return nil
-		}
-		in.settle()
-		return in.puback(in.ack.PacketID, in.ack.Code)
 	}
 	if t != packets.TypePubrel {
 		in.answer() // answers leave in the order of what they answer

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// limitedLog logs events that clients can cause at any rate: so many lines a
+// limitedLog bounds the log of events that clients can cause at any rate: so many lines a
 // second, the rest is counted and told later.
 type limitedLog struct {
 	log   *slog.Logger
@@ -20,8 +20,9 @@ type limitedLog struct {
 
 const linesPerSecond = 20
 
-// Info logs a line unless too many were logged in this second.
-func (l *limitedLog) Info(msg string, args ...any) {
+// allows reports whether the caller may log a line, which is not so when too
+// many were logged in this second.
+func (l *limitedLog) allows() bool {
 	second := int64(l.clock.now()) / int64(time.Second)
 	l.mu.Lock()
 	silent := 0
@@ -38,7 +39,5 @@ func (l *limitedLog) Info(msg string, args ...any) {
 	if silent > 0 {
 		l.log.Info("more lines of this kind were left out", "lines", silent)
 	}
-	if !tooMany {
-		l.log.Info(msg, args...)
-	}
+	return !tooMany
 }

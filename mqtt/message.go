@@ -56,7 +56,7 @@ func messageWith[A [32]byte | [64]byte | [128]byte | [256]byte | [512]byte]() (*
 		message Message
 		bytes   A
 	})
-	return &m.message, unsafe.Slice((*byte)(unsafe.Pointer(&m.bytes)), len(m.bytes))[:0]
+	return &m.message, unsafe.Slice((*byte)(unsafe.Pointer(&m.bytes)), len(m.bytes))[:0] //nolint:gosec // an array of a type parameter has no slices
 }
 
 // messageOverhead is the fixed cost of a queued message in bytes.
@@ -86,9 +86,6 @@ func (c clock) now() instant { return instant(time.Since(c.start)) }
 
 // after is the instant d from now; a duration beyond the clock's range is "never" (0).
 func (c clock) after(d time.Duration) instant { return c.now() + instant(d) }
-
-// wall converts an instant into wall clock time.
-func (c clock) wall(t instant) time.Time { return time.Now().Add(time.Duration(t - c.now())) }
 
 // at is the instant of a wall clock time, negative if that was before the
 // server was made.

@@ -2,6 +2,8 @@ package mqtt
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,8 +13,10 @@ import (
 // is its Client, its session and the socket. Only raw sockets park, and only
 // where there is a poller for them.
 
-// parkAfter is how long a connection must have been silent to be parked.
-const parkAfter = 2 * time.Second
+// parkAfter is how long a connection must have been silent to be parked. Short,
+// since the runtime keeps the descriptor of every goroutine that ever ran beside
+// the others, half a KiB each.
+const parkAfter = 500 * time.Millisecond
 
 // waveSize is how many connections must have parked in a row for the memory of
 // their goroutines to be given back to the system.
@@ -28,11 +32,12 @@ type parker struct {
 
 	mu    sync.Mutex
 	slots []parkSlot // by descriptor
-	wave  int        // parked since memory was last given back
+	awake map[*Client]struct{}
+	wave  int // parked since memory was last given back
 }
 
 // parkSlot remembers who waits on a descriptor. The generation comes back with
-// the poller's event, since descriptor numbers are used again.
+// the event, since descriptor numbers are used again.
 type parkSlot struct {
 	client     *Client
 	generation uint32
@@ -50,7 +55,7 @@ func (s *Server) startParker() *parker {
 		if poller == nil {
 			return // no poller on this system
 		}
-		p := &parker{server: s, poller: poller}
+		p := &parker{server: s, poller: poller, awake: make(map[*Client]struct{})}
 		if s.spawn(p.wait) && s.spawn(p.sweep) {
 			s.parker.Store(p)
 		} else {
@@ -77,7 +82,8 @@ func (p *parker) wait() {
 	})
 }
 
-// sweep asks silent connections to park, once a second. It ends with the server.
+// sweep asks silent connections to park, a few times a second. It looks at those
+// that are awake only, and ends with the server.
 func (p *parker) sweep() {
 	defer p.poller.close()
 	ticker := time.NewTicker(parkAfter / 2)
@@ -90,13 +96,26 @@ func (p *parker) sweep() {
 		}
 		asked := 0
 		before := p.server.clock.now() - instant(parkAfter)
-		for _, c := range p.server.connections() {
+		for _, c := range p.wakeful() {
 			if c.askToPark(before) {
 				asked++
 			}
 		}
 		p.giveMemoryBack(asked)
 	}
+}
+
+func (p *parker) wakeful() []*Client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.awake))
+}
+
+// note remembers a connection that has a goroutine.
+func (p *parker) note(c *Client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.awake[c] = struct{}{}
 }
 
 // giveMemoryBack returns the memory of ended goroutines once a wave of parking
@@ -151,6 +170,7 @@ func (in *inbound) park() bool {
 		return true // somebody woke it, so it is his
 	}
 	c.polled = err == nil
+	p.note(c)
 	return false
 }
 
@@ -158,8 +178,9 @@ func (in *inbound) park() bool {
 func (p *parker) vacate(c *Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if slot := &p.slots[c.fd]; slot.client == c {
-		slot.client = nil
+	delete(p.awake, c)
+	if c.polled && p.slots[c.fd].client == c {
+		p.slots[c.fd].client = nil
 	}
 }
 
@@ -170,6 +191,7 @@ func (p *parker) occupy(fd int32, c *Client) (generation uint32) {
 	for int(fd) >= len(p.slots) {
 		p.slots = append(p.slots, parkSlot{})
 	}
+	delete(p.awake, c)
 	slot := &p.slots[fd]
 	slot.client = c
 	slot.generation++
@@ -182,6 +204,7 @@ func (c *Client) wake() {
 	if !c.parked.CompareAndSwap(true, false) {
 		return
 	}
+	c.server.parker.Load().note(c)
 	if !c.server.spawn(func() { c.server.resumeReading(c).serve() }) {
 		_ = c.conn.Close() // the server has stopped and waits for nobody
 	}

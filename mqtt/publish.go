@@ -132,7 +132,7 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 	if err := in.describe(&pub, p, frame); err != nil {
 		return 0, err
 	}
-	to := in.selected(set, rt, &pub, p)
+	to := in.selected(set, rt, p)
 	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && to.anyFull() {
 		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
 	}
@@ -140,7 +140,7 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 		in.retain(set, &pub, p)
 		// Subscriptions made before it was stored expect it from here.
 		if now := in.lookup(p.Topic); now != rt {
-			to = in.selected(set, now, &pub, p)
+			to = in.selected(set, now, p)
 		}
 	}
 	in.noted = 0
@@ -152,11 +152,11 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 }
 
 // selected is the route that hooks leave of rt.
-func (in *inbound) selected(set *hookSet, rt *route, pub *publication, p *packets.Publish) *route {
+func (in *inbound) selected(set *hookSet, rt *route, p *packets.Publish) *route {
 	if set.onSelectSubscribers == nil {
 		return rt
 	}
-	return in.selectSubscribers(set, rt, pub, p)
+	return in.selectSubscribers(set, rt, p)
 }
 
 // authorize refuses what the client may not publish to.
@@ -234,12 +234,14 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
 	in.noted = 0
 	code := codeFor(err)
-	in.server.stats.drop(refusalReason(code), 1)
+	in.server.stats.drop(refusalReason(code))
 	if errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket) {
 		code, err = packets.CodeSuccess, packets.CodeSuccess
 	} else {
 		in.server.stats.refuse(code)
-		in.server.limited.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
+		if in.server.limited.allows() {
+			in.server.log.Info("publish refused", "client_id", c.clientID, "topic", p.Topic, "qos", p.QoS, "err", err)
+		}
 	}
 	if c.version != packets.V5 {
 		if code == packets.ErrQuotaExceeded && p.QoS > 0 {
@@ -272,8 +274,9 @@ func refusalReason(code packets.Code) DropReason {
 		return DropNotAuthorized
 	case packets.ErrQuotaExceeded:
 		return DropQueueFull
+	default:
+		return DropByHook
 	}
-	return DropByHook
 }
 
 // forget frees the packet identifier of a QoS 2 PUBLISH that was not accepted.
@@ -301,11 +304,7 @@ func (in *inbound) pubrec(pk *packets.Pubrec) error {
 // pubrel handles PUBREL: the client will not send this message again
 // [MQTT-4.3.3-11].
 func (in *inbound) pubrel(pk *packets.Pubrel) error {
-	code := packets.CodeSuccess
-	if sess := in.session(); sess != nil && !sess.released(pk.PacketID) {
-		code = packets.ErrPacketIDNotFound
-	}
-	in.acknowledge(packets.TypePubcomp, pk.PacketID, code)
+	in.pubcomplete(pk.PacketID, in.session().released(pk.PacketID))
 	return nil
 }
 

@@ -28,8 +28,10 @@ const (
 
 // String names the reason as metrics and logs do.
 func (r DropReason) String() string {
-	return [...]string{"queue_full", "slow_connection", "expired", "too_large", "session_ended",
-		"refused", "no_member", "not_authorized", "hook"}[r]
+	return [...]string{
+		"queue_full", "slow_connection", "expired", "too_large", "session_ended",
+		"refused", "no_member", "not_authorized", "hook",
+	}[r]
 }
 
 // queue holds the deliveries that wait for a session, oldest first. It is

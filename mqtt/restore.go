@@ -212,7 +212,7 @@ func (s *Server) restoreRetained(from *StoredMessage) bool {
 		return false
 	}
 	if m.expired(s.clock.now()) {
-		s.stats.drop(DropExpired, 1)
+		s.stats.drop(DropExpired)
 		return true
 	}
 	m.Retain = true
@@ -242,7 +242,7 @@ func (s *Server) restoreInflight(from *StoredMessage) bool {
 		sess.window.restore(d, from.PacketID)
 		sess.countInflight(1)
 	case m.expired(s.clock.now()):
-		s.stats.drop(DropExpired, 1)
+		s.stats.drop(DropExpired)
 	default:
 		sess.enqueueLocked(d)
 	}
@@ -257,8 +257,10 @@ func (s *Server) restoreMessage(from *StoredMessage) (*Message, bool) {
 	if err != nil {
 		return nil, false
 	}
-	m := &Message{Topic: from.Topic, Payload: from.Payload, QoS: from.QoS, Retain: from.Retain,
-		Origin: from.Origin, properties: properties}
+	m := &Message{
+		Topic: from.Topic, Payload: from.Payload, QoS: from.QoS, Retain: from.Retain,
+		Origin: from.Origin, properties: properties,
+	}
 	if !from.ExpiresAt.IsZero() {
 		m.expires = max(1, s.clock.at(from.ExpiresAt))
 	}

@@ -27,8 +27,9 @@ type archive struct {
 func (a *archive) StoredClients() ([]mqtt.StoredClient, error)             { return a.clients, nil }
 func (a *archive) StoredSubscriptions() ([]mqtt.StoredSubscription, error) { return a.subs, nil }
 func (a *archive) StoredInflightMessages() ([]mqtt.StoredMessage, error)   { return a.inflight, nil }
-func (a *archive) StoredRetainedMessages() ([]mqtt.StoredMessage, error)   { return a.retained, nil }
-func (a *archive) StoredSysInfo() (*mqtt.Stats, error)                     { return a.stats, nil }
+
+func (a *archive) StoredRetainedMessages() ([]mqtt.StoredMessage, error) { return a.retained, nil }
+func (a *archive) StoredSysInfo() (*mqtt.Stats, error)                   { return a.stats, nil }
 
 func storedClient(id string) mqtt.StoredClient {
 	return mqtt.StoredClient{ClientID: id, Version: packets.V5, SessionExpiryInterval: 3600, DisconnectedAt: time.Now()}
@@ -146,8 +147,10 @@ func TestRestoredExpiries(t *testing.T) {
 		var log diary
 		hourAgo := time.Now().Add(-time.Hour)
 		client := func(id string, expiry uint32, delay uint32) mqtt.StoredClient {
-			return mqtt.StoredClient{ClientID: id, Version: packets.V5, SessionExpiryInterval: expiry, DisconnectedAt: hourAgo,
-				Will: &packets.Will{Topic: "will/" + id, Payload: []byte("x"), Properties: packets.Properties{WillDelayInterval: delay}}}
+			return mqtt.StoredClient{
+				ClientID: id, Version: packets.V5, SessionExpiryInterval: expiry, DisconnectedAt: hourAgo,
+				Will: &packets.Will{Topic: "will/" + id, Payload: []byte("x"), Properties: packets.Properties{WillDelayInterval: delay}},
+			}
 		}
 		message := func(topic string, left time.Duration) mqtt.StoredMessage {
 			return mqtt.StoredMessage{ClientID: "lives", Topic: topic, Payload: []byte("x"), QoS: 1, ExpiresAt: time.Now().Add(left)}
@@ -242,8 +245,11 @@ func TestRestoredNonsense(t *testing.T) {
 		clients: []mqtt.StoredClient{{}, storedClient("c"), storedClient("c")},
 		subs:    []mqtt.StoredSubscription{storedSub("nobody", "a", 1), storedSub("c", "a/#/b", 1), storedSub("c", "a", 3), storedSub("c", "good", 1)},
 		inflight: []mqtt.StoredMessage{
-			{ClientID: "c", Topic: "#", QoS: 1}, {ClientID: "c", Topic: "t", QoS: 7}, {ClientID: "c", Topic: "t", QoS: 1, PacketID: 1, Released: true},
-			{ClientID: "c", Topic: "t", QoS: 1, Properties: bad}, {ClientID: "c", Topic: "good", QoS: 1},
+			{ClientID: "c", Topic: "#", QoS: 1},
+			{ClientID: "c", Topic: "t", QoS: 7},
+			{ClientID: "c", Topic: "t", QoS: 1, PacketID: 1, Released: true},
+			{ClientID: "c", Topic: "t", QoS: 1, Properties: bad},
+			{ClientID: "c", Topic: "good", QoS: 1},
 		},
 		retained: []mqtt.StoredMessage{{Topic: "+", Payload: []byte("x")}, {Topic: "empty"}, {Topic: "good", Payload: []byte("x")}},
 	})

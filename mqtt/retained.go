@@ -90,16 +90,6 @@ func (x *retained) count() int {
 	return x.tree.len
 }
 
-// get returns a topic's retained message, nil if it has none.
-func (x *retained) get(topic string) *Message {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if e := x.tree.get(topic); e != nil {
-		return e.message
-	}
-	return nil
-}
-
 // each calls f for the retained messages that match a filter, in order, until f
 // returns false. No lock is held during a call.
 func (x *retained) each(filter string, f func(*Message) bool) {
@@ -168,9 +158,9 @@ func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool
 // subscriptions that were replaced or ended go when they outnumber the others.
 // s.mu is held.
 func (s *session) addCursor(cur *retainedCursor) {
-	if len(s.cursors) >= 2*len(s.subscriptions)+8 {
+	if len(s.cursors) >= 2*s.subscriptions.len()+8 {
 		s.cursors = slices.DeleteFunc(s.cursors, func(old *retainedCursor) bool {
-			return s.subscriptions[old.sub.filter] != old.sub
+			return s.subscriptions.get(old.sub.filter) != old.sub
 		})
 	}
 	s.cursors = append(s.cursors, cur)
@@ -185,7 +175,7 @@ func (s *session) sendRetained(c *Client) bool {
 		return false
 	}
 	m, done := cur.next(&s.server.retained, s.server.clock.now())
-	if done || s.subscriptions[sub.filter] != sub {
+	if done || s.subscriptions.get(sub.filter) != sub {
 		s.cursors = s.cursors[1:]
 		return true
 	}

@@ -44,7 +44,8 @@ func (s *session) retry(c *Client, before instant) {
 			s.transmit(c, d, true, nil)
 		case awaitCmp:
 			d.sent = s.server.clock.now()
-			s.appendAck(c, packets.TypePubrel, d.packetID)
+			s.appendPubrel(c, d.packetID, packets.CodeSuccess)
+		case unused, unsent, awaitRel: // not sent on this connection
 		}
 	}
 }

@@ -12,7 +12,6 @@ type publication struct {
 	topic      string // may be kept
 	payload    []byte
 	properties []byte // forwarded, encoded
-	origin     *session
 	originID   string
 	expires    instant
 	qos        byte
@@ -69,7 +68,6 @@ type router struct {
 	routes  map[string]*route
 	held    int // bytes of routes
 	matched []*subscription
-	scratch []byte
 	traffic traffic
 	shard   uint32 // of the counters
 }
@@ -217,7 +215,7 @@ func (r *router) deliver(t *target, p *publication) {
 func (r *router) deliverShared(g *shareGroup, p *publication, except *session) bool {
 	m := g.pick(r.server, p.originID, p.topic, p.qos, except)
 	if m == nil {
-		r.server.stats.drop(DropNoMember, 1)
+		r.server.stats.drop(DropNoMember)
 		return false
 	}
 	t := target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
@@ -235,7 +233,7 @@ func (r *router) deliverShared(g *shareGroup, p *publication, except *session) b
 func (s *Server) redispatch(g *shareGroup, d delivery, from *session) {
 	m := g.pick(s, d.msg.Origin, d.msg.Topic, d.msg.QoS, from)
 	if m == nil || d.msg.expired(s.clock.now()) {
-		s.stats.drop(DropNoMember, 1)
+		s.stats.drop(DropNoMember)
 		return
 	}
 	r := router{server: s}
@@ -259,7 +257,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	}
 	if o.pending > int(r.server.options.Capabilities.MaximumClientWritesPending) {
 		o.mu.Unlock()
-		r.server.stats.drop(DropSlowConnection, 1)
+		r.server.stats.drop(DropSlowConnection)
 		return
 	}
 	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
@@ -273,7 +271,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	o.mu.Unlock()
 	out := p.outgoing(t.ids, retain, r.server.clock)
 	if c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize) {
-		r.server.stats.drop(DropTooLarge, 1)
+		r.server.stats.drop(DropTooLarge)
 		return
 	}
 	c.appendPublish(&out, r)
@@ -306,7 +304,7 @@ func (r *router) sendQoS0Observed(c *Client, t *target, p *publication, retain b
 	set := r.server.hooks.load()
 	out := p.outgoing(t.ids, retain, r.server.clock)
 	if reason, dropped := c.wouldDrop(&out); dropped {
-		r.server.stats.drop(reason, 1)
+		r.server.stats.drop(reason)
 		c.tellDropped(set, out.packet(), reason)
 		return
 	}

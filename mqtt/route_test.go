@@ -25,7 +25,7 @@ func TestRoutesAreBounded(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := New(nil)
-			defer s.Close() //nolint:errcheck // it was not served
+			defer s.Close()
 			for i := range tc.subscribers {
 				sub := newSubscription(packets.Subscription{Filter: "#"}, 0, nil)
 				s.subscribe(s.newSession(fmt.Sprint(i), ""), sub)

@@ -21,7 +21,7 @@ type Subscribers struct {
 }
 
 // selectSubscribers lets hooks change the receivers of a message.
-func (in *inbound) selectSubscribers(set *hookSet, rt *route, pub *publication, pk *packets.Publish) *route {
+func (in *inbound) selectSubscribers(set *hookSet, rt *route, pk *packets.Publish) *route {
 	subs := &Subscribers{
 		Subscriptions:  make(map[string]packets.Subscription),
 		Shared:         make(map[string][]string),

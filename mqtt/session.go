@@ -29,8 +29,8 @@ type session struct {
 	expiry         uint32  // Session Expiry Interval in seconds
 	over           bool    // it ends with the connection that just left; nobody may attach
 	ended          bool
-	offlineCounted bool                     // it is among the offline sessions in Stats
-	subscriptions  map[string]*subscription // by full filter
+	offlineCounted bool // it is among the offline sessions in Stats
+	subscriptions  subscriptionSet
 	queue          queue
 	window         window
 	outstanding    int                 // of the window, all that need not be sent again on this connection
@@ -142,6 +142,7 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 			d.state = awaitRel
 			s.outstanding++
 			s.resend = append(s.resend, d.packetID)
+		case unused:
 		}
 	}
 	s.will, s.endsAt = nil, 0 // a new connection cancels a delayed Will [MQTT-3.1.3-9]
@@ -248,10 +249,10 @@ func (s *session) end() (c *Client, will *delayedWill) {
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
 	s.server.deadlines.stop(&s.deadline)
-	for _, sub := range s.subscriptions {
+	s.subscriptions.all(func(sub *subscription) {
 		s.server.removeSubscription(sub)
-	}
-	s.subscriptions = nil
+	})
+	s.subscriptions = subscriptionSet{}
 	for s.queue.len > 0 {
 		s.discardLocked(s.queue.pop(), DropSessionEnded)
 	}
@@ -284,7 +285,7 @@ func (s *session) discardUncounted(d delivery, reason DropReason) {
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
 	}
-	s.server.stats.drop(reason, 1)
+	s.server.stats.drop(reason)
 	s.notifyDropped(d, reason)
 }
 

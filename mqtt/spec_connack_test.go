@@ -143,9 +143,15 @@ func TestClientIdentifiers(t *testing.T) {
 			accepted   bool
 		}
 		tests := []test{
-			{"a", true, true}, {"a", false, true}, {long[:23], true, true}, {long[:23], false, true},
-			{long[:24], true, v != packets.V31}, {long, true, v != packets.V31}, {"\u00e9\u4e16 /+#$", true, true},
-			{"", true, v != packets.V31}, {"", false, v == packets.V5},
+			{"a", true, true},
+			{"a", false, true},
+			{long[:23], true, true},
+			{long[:23], false, true},
+			{long[:24], true, v != packets.V31},
+			{long, true, v != packets.V31},
+			{"\u00e9\u4e16 /+#$", true, true},
+			{"", true, v != packets.V31},
+			{"", false, v == packets.V5},
 		}
 		for _, tt := range tests {
 			s := mqtttest.NewServer(t)

@@ -42,8 +42,10 @@ func TestConnectComesFirst(t *testing.T) {
 			&packets.Disconnect{},
 		}
 		if v == packets.V5 {
-			first = append(first, &packets.Auth{Code: packets.CodeContinueAuthentication,
-				Properties: packets.Properties{AuthenticationMethod: "m"}})
+			first = append(first, &packets.Auth{
+				Code:       packets.CodeContinueAuthentication,
+				Properties: packets.Properties{AuthenticationMethod: "m"},
+			})
 		}
 		s := mqtttest.NewServer(t)
 		w := watcher(t, s, "#")

@@ -196,8 +196,12 @@ func TestPropertiesAreForwarded(t *testing.T) {
 		zero := packets.Properties{}
 		zero.Set(packets.PropPayloadFormatIndicator)
 		for i, sent := range []packets.Properties{
-			{PayloadFormatIndicator: 1}, zero, {ContentType: "text/\u00e9"}, {ResponseTopic: "re/ply"},
-			{CorrelationData: []byte{0, 255, 0}}, {User: user},
+			{PayloadFormatIndicator: 1},
+			zero,
+			{ContentType: "text/\u00e9"},
+			{ResponseTopic: "re/ply"},
+			{CorrelationData: []byte{0, 255, 0}},
+			{User: user},
 			{PayloadFormatIndicator: 1, ContentType: "c", ResponseTopic: "r", CorrelationData: []byte("d"), User: user},
 		} {
 			for qos := range byte(3) {

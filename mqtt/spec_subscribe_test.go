@@ -71,8 +71,13 @@ func TestSuback(t *testing.T) {
 			forbidden, invalid = packets.ErrUnspecified, packets.ErrUnspecified
 		}
 		subs := []packets.Subscription{
-			{Filter: "a", QoS: 2}, {Filter: "forbidden", QoS: 2}, {Filter: "limited", QoS: 2}, {Filter: "b", QoS: 0},
-			{Filter: "a#", QoS: 1}, {Filter: "limited/no", QoS: 1}, {Filter: "", QoS: 1},
+			{Filter: "a", QoS: 2},
+			{Filter: "forbidden", QoS: 2},
+			{Filter: "limited", QoS: 2},
+			{Filter: "b", QoS: 0},
+			{Filter: "a#", QoS: 1},
+			{Filter: "limited/no", QoS: 1},
+			{Filter: "", QoS: 1},
 		}
 		want := []packets.Code{packets.CodeGrantedQoS2, forbidden, packets.CodeGrantedQoS1, packets.CodeSuccess, invalid, packets.CodeGrantedQoS1, invalid}
 		for _, id := range []uint16{1, 65535, 300} {

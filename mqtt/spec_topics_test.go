@@ -16,8 +16,22 @@ func TestFiltersAcceptedAndRefused(t *testing.T) {
 		filter string
 		ok     bool
 	}{
-		{"#", true}, {"a/#", true}, {"+", true}, {"+/a/#", true}, {"/+", true}, {"/", true}, {" ", true}, {"a//b", true},
-		{"a#", false}, {"a/#/b", false}, {"#/a", false}, {"##", false}, {"a+", false}, {"+a/b", false}, {"++", false}, {"a/b+/c", false},
+		{"#", true},
+		{"a/#", true},
+		{"+", true},
+		{"+/a/#", true},
+		{"/+", true},
+		{"/", true},
+		{" ", true},
+		{"a//b", true},
+		{"a#", false},
+		{"a/#/b", false},
+		{"#/a", false},
+		{"##", false},
+		{"a+", false},
+		{"+a/b", false},
+		{"++", false},
+		{"a/b+/c", false},
 		{"", false},
 		{strings.Repeat("x", 65535), true},
 	}

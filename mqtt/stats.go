@@ -98,7 +98,7 @@ func (c *counters) sent(t packets.Type, bytes int) {
 	s.bytesSent.Add(int64(bytes))
 }
 
-func (c *counters) drop(reason DropReason, n int64) { c.dropped[reason].Add(n) }
+func (c *counters) drop(reason DropReason) { c.dropped[reason].Add(1) }
 
 func (c *counters) refuse(code packets.Code) { c.refused[code].Add(1) }
 

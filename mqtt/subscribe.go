@@ -35,7 +35,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	var granted []*subscription
 	var reasons reasonList
 	for i, wanted := range pk.Subscriptions {
-		qos, err := c.grant(set, wanted, pk.Properties.SubscriptionIDs)
+		qos, err := c.grant(set, wanted)
 		if err != nil {
 			answer.Codes[i] = c.subackCode(err)
 			reasons.add(wanted.Filter, err)
@@ -100,7 +100,7 @@ func (c *Client) checkSubscribe(pk *packets.Subscribe) error {
 }
 
 // grant decides on one filter and returns the maximum QoS granted.
-func (c *Client) grant(set *hookSet, wanted packets.Subscription, ids []uint32) (byte, error) {
+func (c *Client) grant(set *hookSet, wanted packets.Subscription) (byte, error) {
 	capabilities := &c.server.options.Capabilities
 	if err := topics.ValidFilter(wanted.Filter); err != nil {
 		return 0, protocolErrorf(packets.ErrTopicFilterInvalid, "%v", err)

@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"github.com/linnetmq/linnet/packets"
 	"github.com/linnetmq/linnet/topics"
 )
 
@@ -27,11 +26,6 @@ func (sub *subscription) ids() []uint32 {
 	return []uint32{sub.id}
 }
 
-func (sub *subscription) packet() packets.Subscription {
-	return packets.Subscription{Filter: sub.filter, QoS: sub.qos, NoLocal: sub.noLocal,
-		RetainAsPublished: sub.retainAsPublished, RetainHandling: sub.retainHandling}
-}
-
 // subscribe makes or replaces a subscription of the session [MQTT-3.8.4-3] and
 // starts sending it the retained messages it asks for [MQTT-3.3.1-9]
 // [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions.
@@ -43,11 +37,7 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 		sess.unlock()
 		return
 	}
-	old := sess.subscriptions[sub.filter]
-	if sess.subscriptions == nil {
-		sess.subscriptions = make(map[string]*subscription)
-	}
-	sess.subscriptions[sub.filter] = sub
+	old := sess.subscriptions.put(sub)
 	if old == nil {
 		s.stats.subscriptions.Add(1)
 	}
@@ -77,11 +67,10 @@ func (s *Server) joinShare(share, filter string, sub *subscription) {
 func (s *Server) unsubscribe(sess *session, filter string) bool {
 	sess.mu.Lock()
 	defer sess.unlock()
-	sub := sess.subscriptions[filter]
+	sub := sess.subscriptions.remove(filter)
 	if sub == nil {
 		return false
 	}
-	delete(sess.subscriptions, filter)
 	s.removeSubscription(sub)
 	return true
 }

@@ -176,30 +176,3 @@ func BenchmarkDelivery(b *testing.B) {
 		})
 	}
 }
-
-// TestAllocationsPerMessage holds the ceiling: none for a QoS 0 message, and
-// for QoS 1 the one that keeps it, however many receivers it has.
-func TestAllocationsPerMessage(t *testing.T) {
-	for _, tc := range []struct {
-		name        string
-		subscribers int
-		qos         byte
-		most        float64 // allocations per message published
-	}{
-		{"QoS 0 to one", 1, 0, 0.02},
-		{"QoS 0 to ten", 10, 0, 0.02},
-		{"QoS 1 to one", 1, 1, 1.1},
-		{"QoS 1 to ten", 10, 1, 1.1},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			f := newFlow(t, tc.subscribers, tc.qos, 64)
-			for range 20 {
-				f.run(t)
-			}
-			got := testing.AllocsPerRun(20, func() { f.run(t) }) / float64(f.count)
-			if got > tc.most {
-				t.Errorf("%.3f allocations per message, want at most %.2f", got, tc.most)
-			}
-		})
-	}
-}

@@ -3,26 +3,53 @@
 package mqtt
 
 import (
+	"errors"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 )
 
 // rawTransport reads and writes a socket itself: it waits for readability
-// without a buffer, and writes without blocking.
+// without a buffer, and writes without blocking. Reads belong to the reader
+// goroutine, writes to the holder of outbound.writing.
 type rawTransport struct {
 	raw  syscall.RawConn
 	size int
+}
 
-	// Prebound callbacks and their arguments, so that calls allocate nothing.
-	// Reads belong to the reader goroutine, writes to the holder of
-	// outbound.writing.
+// rawCall is one call of a rawTransport with its prebound callbacks, so that
+// calls allocate nothing and idle connections hold none of it.
+type rawCall struct {
 	onRead, onTryWrite, onWrite func(fd uintptr) bool
-	in                          []byte
-	inErr                       error
-	out                         []byte
-	written                     int
-	outErr                      error
+
+	size    int
+	buf     []byte // read so far, or still to be written
+	written int
+	err     error
+}
+
+var rawCalls = sync.Pool{New: func() any {
+	call := new(rawCall)
+	call.onRead, call.onTryWrite, call.onWrite = call.readReady, call.writeOnce, call.writeAll
+	return call
+}}
+
+// borrowCall returns a call for a buffer; finish gives it back.
+func borrowCall(buf []byte, size int) *rawCall {
+	call, _ := rawCalls.Get().(*rawCall) // the pool holds nothing else
+	call.buf, call.size = buf, size
+	return call
+}
+
+// finish returns the call's error, or that of the connection.
+func (c *rawCall) finish(err error) error {
+	if c.err != nil {
+		err = c.err
+	}
+	c.buf, c.written, c.err = nil, 0, nil
+	rawCalls.Put(c)
+	return err
 }
 
 // newTransport picks the raw transport for sockets. A wrapper that only changes
@@ -36,47 +63,49 @@ func newTransport(conn net.Conn, size int) transport {
 	}); ok && len(w.Buffered()) == 0 {
 		inner = w.NetConn()
 	}
-	switch inner.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		if raw, err := inner.(syscall.Conn).SyscallConn(); err == nil {
-			t := &rawTransport{raw: raw, size: size}
-			t.onRead, t.onTryWrite, t.onWrite = t.readReady, t.writeOnce, t.writeAll
-			return t
-		}
+	var socket syscall.Conn
+	switch c := inner.(type) {
+	case *net.TCPConn:
+		socket = c
+	case *net.UnixConn:
+		socket = c
+	default:
+		return &streamTransport{conn: conn, size: size}
 	}
-	return &streamTransport{conn: conn, size: size}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return &streamTransport{conn: conn, size: size}
+	}
+	return &rawTransport{raw: raw, size: size}
 }
 
 func (t *rawTransport) read(buf []byte) ([]byte, error) {
-	t.in, t.inErr = buf, nil
-	err := t.raw.Read(t.onRead)
-	buf, t.in = t.in, nil
-	if t.inErr != nil {
-		err = t.inErr
-	}
-	return buf, err
+	call := borrowCall(buf, t.size)
+	err := t.raw.Read(call.onRead)
+	buf = call.buf
+	return buf, call.finish(err)
 }
 
 // readReady is called when the socket may be readable, and first without
 // waiting: Go's poller reports edges, so it reads until the kernel says EAGAIN.
-func (t *rawTransport) readReady(fd uintptr) bool {
-	buf := t.in
+func (c *rawCall) readReady(fd uintptr) bool {
+	buf := c.buf
 	held := len(buf)
 	if buf == nil {
-		buf = borrow(t.size)
+		buf = borrow(c.size)
 	}
-	buf = withRoom(buf, max(smallBuffer, min(held, t.size)))
+	buf = withRoom(buf, max(smallBuffer, min(held, c.size)))
 	n, err := ignoringEINTR(syscall.Read, int(fd), buf[held:cap(buf)])
 	switch {
-	case err == syscall.EAGAIN:
-		t.in = shrink(buf)
+	case errors.Is(err, syscall.EAGAIN):
+		c.buf = shrink(buf)
 		return false
 	case err != nil:
-		t.in, t.inErr = buf, err
+		c.buf, c.err = buf, err
 	case n == 0:
-		t.in, t.inErr = buf, io.EOF
+		c.buf, c.err = buf, io.EOF
 	default:
-		t.in = buf[:held+n]
+		c.buf = buf[:held+n]
 	}
 	return true
 }
@@ -106,45 +135,36 @@ func (t *rawTransport) descriptor() (fd int32, ok bool) {
 }
 
 func (t *rawTransport) tryWrite(b []byte) (int, error) {
-	t.out, t.written, t.outErr = b, 0, nil
-	err := t.raw.Write(t.onTryWrite)
-	t.out = nil
-	if t.outErr != nil {
-		err = t.outErr
-	}
-	return t.written, err
+	call := borrowCall(b, 0)
+	err := t.raw.Write(call.onTryWrite)
+	n := call.written
+	return n, call.finish(err)
 }
 
 func (t *rawTransport) write(b []byte) error {
-	t.out, t.written, t.outErr = b, 0, nil
-	err := t.raw.Write(t.onWrite)
-	t.out = nil
-	if t.outErr != nil {
-		err = t.outErr
-	}
-	return err
+	call := borrowCall(b, 0)
+	err := t.raw.Write(call.onWrite)
+	return call.finish(err)
 }
 
-func (t *rawTransport) writeOnce(fd uintptr) bool {
-	t.writeSome(fd)
+func (c *rawCall) writeOnce(fd uintptr) bool {
+	c.writeAll(fd)
 	return true
 }
 
-func (t *rawTransport) writeAll(fd uintptr) bool { return t.writeSome(fd) }
-
-// writeSome writes until all is written (true) or the socket is full (false).
-func (t *rawTransport) writeSome(fd uintptr) bool {
-	for len(t.out) > 0 {
-		n, err := ignoringEINTR(syscall.Write, int(fd), t.out)
-		if err == syscall.EAGAIN {
+// writeAll writes until all is written (true) or the socket is full (false).
+func (c *rawCall) writeAll(fd uintptr) bool {
+	for len(c.buf) > 0 {
+		n, err := ignoringEINTR(syscall.Write, int(fd), c.buf)
+		if errors.Is(err, syscall.EAGAIN) {
 			return false
 		}
 		if err != nil {
-			t.outErr = err
+			c.err = err
 			return true
 		}
-		t.written += n
-		t.out = t.out[n:]
+		c.written += n
+		c.buf = c.buf[n:]
 	}
 	return true
 }
@@ -152,7 +172,7 @@ func (t *rawTransport) writeSome(fd uintptr) bool {
 func ignoringEINTR(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
 	for {
 		n, err := call(fd, b)
-		if err != syscall.EINTR {
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Server) carryOutWill(w *delayedWill) {
 	for _, change := range set.onWill {
 		changed, err := change(c, will)
 		if err != nil {
-			s.stats.drop(DropByHook, 1)
+			s.stats.drop(DropByHook)
 			return
 		}
 		if changed != nil {

@@ -100,7 +100,8 @@ type instance struct {
 	cmd  *exec.Cmd
 	dir  string
 	log  *os.File
-	done chan error // capacity 1: how the process ended
+	done chan struct{} // closed when the process has ended
+	err  error         // how it ended; read it when done is closed
 }
 
 // startTimeout is how long a broker may take until it accepts connections.
@@ -113,7 +114,7 @@ func (b *broker) start(ctx context.Context, bin string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{dir: dir, done: make(chan error, 1)}
+	i := &instance{dir: dir, done: make(chan struct{})}
 	if err := b.launch(ctx, i, bin); err != nil {
 		i.stop()
 		return nil, fmt.Errorf("start %s: %w", b.Name, err)
@@ -149,7 +150,7 @@ func (b *broker) launch(ctx context.Context, i *instance, bin string) error {
 		i.cmd = nil
 		return err
 	}
-	go func() { i.done <- i.cmd.Wait() }() //arch:ok stop waits for it
+	go func() { i.err = i.cmd.Wait(); close(i.done) }() //arch:ok stop waits for it
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port))
 	i.url = "tcp://" + address
 	return i.ready(ctx, address)
@@ -168,9 +169,8 @@ func (i *instance) ready(ctx context.Context, address string) error {
 		}
 		select {
 		case <-ticker.C:
-		case err := <-i.done:
-			i.done <- err
-			return fmt.Errorf("it ended: %v; it said: %s", err, i.said()) //nolint:errorlint // nil is a way to end, too
+		case <-i.done:
+			return fmt.Errorf("it ended: %v; it said: %s", i.err, i.said()) //nolint:errorlint // nil is a way to end, too
 		case <-ctx.Done():
 			return fmt.Errorf("nothing listens on %s: %w; it said: %s", address, err, i.said())
 		}

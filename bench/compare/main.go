@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is in the temporary directory
 	field, err := o.field(ctx, dir, stderr)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (o *options) field(ctx context.Context, dir string, stderr io.Writer) ([]co
 			if named != nil || b.Build != "" {
 				return nil, fmt.Errorf("broker %s: %w", b.Name, err)
 			}
-			fmt.Fprintf(stderr, "without %s: %v\n", b.Name, err)
+			tell(stderr, "without %s: %v\n", b.Name, err)
 			continue
 		}
 		field = append(field, contender{b, bin})
@@ -155,12 +155,15 @@ func (r *report) measure(ctx context.Context, progress io.Writer) error {
 				}
 				res := measureOne(ctx, b, c)
 				r.Results = append(r.Results, measurement{Broker: b.Name, Case: c.Name, Run: n + 1, Result: res})
-				fmt.Fprintf(progress, "%d/%d  %-26s %-12s %12.0f msg/s  %s\n", n+1, r.Runs, c.Name, b.Name, res.MessagesPerSecond, faults(res))
+				tell(progress, "%d/%d  %-26s %-12s %12.0f msg/s  %s\n", n+1, r.Runs, c.Name, b.Name, res.MessagesPerSecond, faults(res))
 			}
 		}
 	}
 	return nil
 }
+
+// tell writes to standard error. When that fails there is nobody else to tell.
+func tell(stderr io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(stderr, format, args...) }
 
 // measureOne makes one run with a fresh process. What fails is part of the result.
 func measureOne(ctx context.Context, b contender, c testCase) *bench.Result {

@@ -118,9 +118,13 @@ func columns(pattern string) []column {
 		return []column{rate, cpu, {"queued/s", figure("queue rate"), false, "%.0f"}, memory}
 	case "stress":
 		return []column{
-			{"publish fastest", figure("publish fastest"), false, "%.0f"}, {"median", figure("publish median"), false, "%.0f"},
-			{"slowest", figure("publish slowest"), false, "%.0f"}, {"receive fastest", figure("receive fastest"), false, "%.0f"},
-			{"median ", figure("receive median"), false, "%.0f"}, {"slowest ", figure("receive slowest"), false, "%.0f"}, rate,
+			{"publish fastest", figure("publish fastest"), false, "%.0f"},
+			{"median", figure("publish median"), false, "%.0f"},
+			{"slowest", figure("publish slowest"), false, "%.0f"},
+			{"receive fastest", figure("receive fastest"), false, "%.0f"},
+			{"median ", figure("receive median"), false, "%.0f"},
+			{"slowest ", figure("receive slowest"), false, "%.0f"},
+			rate,
 		}
 	}
 	return []column{rate, cpu, p50, p99, memory}
@@ -220,10 +224,14 @@ func (r *report) faultsOf(broker, name string) string {
 // printTables writes the tables for a terminal.
 func (r *report) printTables(w io.Writer) error {
 	for _, c := range r.cases {
-		fmt.Fprintf(w, "\n%s\n", c.Name)
+		if _, err := fmt.Fprintf(w, "\n%s\n", c.Name); err != nil {
+			return err
+		}
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, row := range r.table(c) {
-			fmt.Fprintln(tw, strings.Join(row, "\t"))
+			if _, err := fmt.Fprintln(tw, strings.Join(row, "\t")); err != nil {
+				return err
+			}
 		}
 		if err := tw.Flush(); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/packets"
@@ -23,7 +24,8 @@ type Options struct {
 	// ShowPasswords shows the passwords and authentication data of clients in
 	// plain text.
 	ShowPasswords bool
-	// Logger receives the lines, at level Debug; nil means slog.Default().
+	// Logger receives the lines, at level Debug; nil means text on
+	// standard error.
 	Logger *slog.Logger
 }
 
@@ -55,7 +57,7 @@ func (h *Hook) Init(config any) error {
 	}
 	h.log = h.options.Logger
 	if h.log == nil {
-		h.log = slog.Default()
+		h.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return nil
 }
@@ -68,13 +70,17 @@ func (h *Hook) OnStopped() { h.log.Debug("stopped") }
 
 // OnPacketRead logs a packet from a client.
 func (h *Hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	h.packet("packet received", cl, pk)
+	if attrs, ok := h.describe(cl, pk); ok {
+		h.log.LogAttrs(context.Background(), slog.LevelDebug, "packet received", attrs...)
+	}
 	return pk, nil
 }
 
 // OnPacketSent logs a packet to a client.
 func (h *Hook) OnPacketSent(cl *mqtt.Client, pk packets.Packet, _ []byte) {
-	h.packet("packet sent", cl, pk)
+	if attrs, ok := h.describe(cl, pk); ok {
+		h.log.LogAttrs(context.Background(), slog.LevelDebug, "packet sent", attrs...)
+	}
 }
 
 // OnPacketProcessed logs a packet whose handling ended the connection.
@@ -131,18 +137,20 @@ func (h *Hook) OnRetainedExpired(topic string) {
 	h.log.Debug("retained message expired", "topic", topic)
 }
 
-func (h *Hook) packet(msg string, cl *mqtt.Client, pk packets.Packet) {
+// describe returns what is to be said about a packet; ok is false if it is not
+// to be shown.
+func (h *Hook) describe(cl *mqtt.Client, pk packets.Packet) (attrs []slog.Attr, ok bool) {
 	t := pk.Type()
 	ping := t == packets.TypePingreq || t == packets.TypePingresp
 	if ping && !h.options.ShowPings || !h.log.Enabled(context.Background(), slog.LevelDebug) {
-		return
+		return nil, false
 	}
-	attrs := append([]slog.Attr{slog.String("client_id", cl.ID()), slog.String("type", t.String())}, summary(pk)...)
+	attrs = append([]slog.Attr{slog.String("client_id", cl.ID()), slog.String("type", t.String())}, summary(pk)...)
 	if h.options.ShowPacketData {
 		attrs = append(attrs, slog.String("data", h.data(pk)))
 	}
 	if h.options.ShowPasswords {
 		attrs = append(attrs, secrets(pk)...)
 	}
-	h.log.LogAttrs(context.Background(), slog.LevelDebug, msg, attrs...)
+	return attrs, true
 }

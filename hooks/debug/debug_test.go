@@ -42,9 +42,11 @@ func talk(t *testing.T, opts *debug.Options, level slog.Level) string {
 		if err := s.AddHook(new(debug.Hook), opts); err != nil {
 			t.Fatal(err)
 		}
-		c := mqtttest.Dial(t, s, &packets.Connect{Version: packets.V5, ClientID: "c", CleanStart: true, Username: "ann", UsernameFlag: true,
+		c := mqtttest.Dial(t, s, &packets.Connect{
+			Version: packets.V5, ClientID: "c", CleanStart: true, Username: "ann", UsernameFlag: true,
 			Password: []byte("swordfish"), PasswordFlag: true, WillFlag: true, Will: packets.Will{Topic: "w", Payload: []byte("gone")},
-			Properties: packets.Properties{ReceiveMaximum: 9}})
+			Properties: packets.Properties{ReceiveMaximum: 9},
+		})
 		c.Subscribe("a/#", 1)
 		c.Publish("a/b", "sesame", 0, true)
 		c.Message()
@@ -132,8 +134,10 @@ func TestDebugShowsEveryPacket(t *testing.T) {
 	} {
 		h.OnPacketSent(cl, pk, nil)
 	}
-	for _, want := range []string{"PUBACK packet_id=1", "PUBREC packet_id=2", "PUBREL packet_id=3", "PUBCOMP packet_id=4 reason_code=0x92",
-		"AUTH reason_code=0x18 method=m", "authentication_data=sesame", "[0x11]", `User:[{Key:\"k\" Value:\"v\"}]`} {
+	for _, want := range []string{
+		"PUBACK packet_id=1", "PUBREC packet_id=2", "PUBREL packet_id=3", "PUBCOMP packet_id=4 reason_code=0x92",
+		"AUTH reason_code=0x18 method=m", "authentication_data=sesame", "[0x11]", `User:[{Key:\"k\" Value:\"v\"}]`,
+	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q: %s", want, log.String())
 		}

@@ -13,13 +13,17 @@ import (
 func summary(pk packets.Packet) []slog.Attr {
 	switch pk := pk.(type) {
 	case *packets.Connect:
-		return []slog.Attr{slog.String("version", pk.Version.String()), slog.Bool("clean_start", pk.CleanStart),
-			slog.Int("keep_alive", int(pk.KeepAlive)), slog.String("username", pk.Username), slog.Bool("will", pk.WillFlag)}
+		return []slog.Attr{
+			slog.String("version", pk.Version.String()), slog.Bool("clean_start", pk.CleanStart),
+			slog.Int("keep_alive", int(pk.KeepAlive)), slog.String("username", pk.Username), slog.Bool("will", pk.WillFlag),
+		}
 	case *packets.Connack:
 		return []slog.Attr{code(pk.Code), slog.Bool("session_present", pk.SessionPresent)}
 	case *packets.Publish:
-		return []slog.Attr{slog.String("topic", pk.Topic), slog.Int("qos", int(pk.QoS)), slog.Bool("retain", pk.Retain),
-			slog.Bool("dup", pk.Dup), id(pk.PacketID), slog.Int("payload_bytes", len(pk.Payload))}
+		return []slog.Attr{
+			slog.String("topic", pk.Topic), slog.Int("qos", int(pk.QoS)), slog.Bool("retain", pk.Retain),
+			slog.Bool("dup", pk.Dup), id(pk.PacketID), slog.Int("payload_bytes", len(pk.Payload)),
+		}
 	case *packets.Puback:
 		return []slog.Attr{id(pk.PacketID), code(pk.Code)}
 	case *packets.Pubrec:

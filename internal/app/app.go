@@ -54,13 +54,16 @@ func (s streams) report(err error) int {
 	if code, told := errors.AsType[exitCode](err); told {
 		return int(code)
 	}
-	fmt.Fprintf(s.err, "linnet: %s\n", strings.TrimPrefix(err.Error(), "linnet: "))
+	tell(s.err, "linnet: %s\n", strings.TrimPrefix(err.Error(), "linnet: "))
 	if _, wrong := errors.AsType[usageError](err); wrong {
-		fmt.Fprintln(s.err, `Run "linnet --help" or "linnet <command> --help" for usage.`)
+		tell(s.err, "Run \"linnet --help\" or \"linnet <command> --help\" for usage.\n")
 		return exitUsage
 	}
 	return exitFailed
 }
+
+// tell writes to standard error. When that fails there is nobody else to tell.
+func tell(stderr io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(stderr, format, args...) }
 
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{

@@ -34,7 +34,7 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("data directory %s: lock it: %w; see that this user may write there, or name another with --data", path, plainPath(err))
 	}
 	if err := writePID(lock); err != nil {
-		lock.Close() // the error that matters is the one before
+		_ = lock.Close() // the error that matters is the one before
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
 	return &dataDir{path, lock}, nil
@@ -55,7 +55,7 @@ func holder(name string) string {
 	if err != nil {
 		return "another process"
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, 32))
 	if pid := strings.TrimSpace(string(text)); err == nil && pid != "" {
 		return "process " + pid

@@ -18,7 +18,7 @@ func lockFile(name string) (*os.File, error) {
 	if err == nil {
 		return file, nil
 	}
-	file.Close() // the error that matters is the one before
+	_ = file.Close() // the error that matters is the one before
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errLocked
 	}

@@ -116,7 +116,7 @@ var verbs = map[byte]piece{
 		_, _ = out.WriteString(now.Format("2006-01-02T15:04:05-0700")) // Flush tells about errors
 	},
 	'U': func(out *bufio.Writer, _ *packets.Publish, now time.Time) {
-		fmt.Fprintf(out, "%d.%09d", now.Unix(), now.Nanosecond())
+		_, _ = fmt.Fprintf(out, "%d.%09d", now.Unix(), now.Nanosecond()) // Flush tells about errors
 	},
 	'j': asJSON(false),
 	'J': asJSON(true),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 
 	"github.com/linnetmq/linnet/internal/config"
 	"github.com/linnetmq/linnet/mqtttest"
@@ -181,12 +182,12 @@ func connectPage(t *testing.T, address, origin, host string) packets.Code {
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	frame, err := ws.ReadFrame(conn)
+	frame, err := wsutil.ReadServerBinary(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ack packets.Connack
-	if err := ack.Decode(frame.Payload[0]&15, frame.Payload[2:], packets.V5); err != nil {
+	if err := ack.Decode(frame[0]&15, frame[2:], packets.V5); err != nil {
 		t.Fatal(err)
 	}
 	return ack.Code

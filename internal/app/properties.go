@@ -165,6 +165,7 @@ func setNumber(p *packets.Properties, id packets.PropertyID, value string) error
 		bits = 32
 	case packets.PropReceiveMaximum, packets.PropTopicAliasMaximum, packets.PropTopicAlias:
 		bits = 16
+	default: // the others that are numbers are bytes
 	}
 	n, err := number(value, bits)
 	if err != nil {
@@ -191,6 +192,7 @@ func setNumber(p *packets.Properties, id packets.PropertyID, value string) error
 		p.TopicAliasMaximum = uint16(n)
 	case packets.PropTopicAlias:
 		p.TopicAlias = uint16(n)
+	default: // only a server sends it, no flag names it
 	}
 	return nil
 }

@@ -189,10 +189,10 @@ func sendLines(ctx context.Context, c *client.Client, pk *packets.Publish, in io
 	var waiting []*client.Flow
 	for {
 		line, err := r.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
+		if errors.Is(err, io.EOF) && len(line) == 0 {
 			break
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read standard input: %w", err)
 		}
 		pk.Payload = trimNewline(line)

@@ -130,7 +130,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 
 // lookPath finds a program in the script's path.
 func lookPath(ts *testscript.TestScript, name string) (string, error) {
-	for _, dir := range strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
 		file := dir + string(os.PathSeparator) + name
 		if info, err := os.Stat(file); err == nil && !info.IsDir() {
 			return file, nil

@@ -13,8 +13,10 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"Broker Options", []string{"worker", "port", "host", "wsport", "wspath", "tls-port", "cert", "key", "ca", "unix", "http",
-		"allow-anonymous", "data", "shutdown-timeout", "config"}},
+	{"Broker Options", []string{
+		"worker", "port", "host", "wsport", "wspath", "tls-port", "cert", "key", "ca", "unix", "http",
+		"allow-anonymous", "data", "shutdown-timeout", "config",
+	}},
 	{"Logging Options", []string{"debug", "log-level", "log-format", "log-file", "log-enable"}},
 	{"Common Options", []string{"help"}},
 }

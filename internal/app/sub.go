@@ -152,10 +152,10 @@ func (f *subFlags) subscribe(ctx context.Context, c *client.Client, props packet
 			refusals++
 		}
 		if code.Failed() && !f.quiet {
-			fmt.Fprintf(errOut, "linnet: the broker refused the subscription to %q: %s\n", f.filters[i], code)
+			tell(errOut, "linnet: the broker refused the subscription to %q: %s\n", f.filters[i], code)
 		}
 		if f.debug && !code.Failed() {
-			fmt.Fprintf(errOut, "linnet: subscribed to %q with QoS %d\n", f.filters[i], code)
+			tell(errOut, "linnet: subscribed to %q with QoS %d\n", f.filters[i], code)
 		}
 	}
 	if refusals == len(codes) {

@@ -151,7 +151,6 @@ func TestDurationAndWarmup(t *testing.T) {
 
 // faulty is a broker's hook that spoils what passes.
 type faulty struct {
-	name   string
 	spoil  func(f *faulty, pk *packets.Publish) (*packets.Publish, error)
 	server *mqtt.Server
 	n      int

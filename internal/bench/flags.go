@@ -24,7 +24,7 @@ func newFlags(s *shape, c *Config, o *options, stderr io.Writer) *flag.FlagSet {
 	fs := flag.NewFlagSet("bench "+s.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.Usage = func() {
-		fmt.Fprintf(stderr, "usage: linnet bench %s [flags] [url]\n%s\n\n", s.name, s.about)
+		tell(stderr, "usage: linnet bench %s [flags] [url]\n%s\n\n", s.name, s.about)
 		fs.PrintDefaults()
 	}
 	fs.StringVar(&c.URL, "url", "tcp://127.0.0.1:1883", "broker: tcp, tls, ws, wss with host and port, or unix with a path")

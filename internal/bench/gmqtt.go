@@ -295,7 +295,7 @@ func (g *gmqtt) progress(w io.Writer) (stop func()) {
 			select {
 			case <-ticker.C:
 				s := g.sample()
-				fmt.Fprintf(w, "clients connected: %d, messages published: %d, messages distributed: %d, topics subscribed: %d\n",
+				tell(w, "clients connected: %d, messages published: %d, messages distributed: %d, topics subscribed: %d\n",
 					g.connected.Load(), s.sent, s.received, g.subscribed.Load())
 			case <-done:
 				return

@@ -33,22 +33,22 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	s := shapeOf(args[0])
 	if s == nil {
-		fmt.Fprintf(stderr, "linnet bench: no pattern is called %q\n\n", args[0])
+		tell(stderr, "linnet bench: no pattern is called %q\n\n", args[0])
 		usage(stderr)
 		return exitUsage
 	}
 	return s.main(ctx, args[1:], stdout, stderr)
 }
 
-func usage(w io.Writer) {
-	fmt.Fprint(w, "usage: linnet bench <pattern> [flags] [url]\n\npatterns:\n")
+func usage(stderr io.Writer) {
+	tell(stderr, "usage: linnet bench <pattern> [flags] [url]\n\npatterns:\n")
 	for i := range shapes {
-		fmt.Fprintf(w, "  %-14s %s\n", shapes[i].name, shapes[i].about)
+		tell(stderr, "  %-14s %s\n", shapes[i].name, shapes[i].about)
 	}
 	for _, g := range gmqttPrograms {
-		fmt.Fprintf(w, "  %-14s %s\n", g.name, g.about)
+		tell(stderr, "  %-14s %s\n", g.name, g.about)
 	}
-	fmt.Fprint(w, "\nflags of a pattern: linnet bench <pattern> -help\n")
+	tell(stderr, "\nflags of a pattern: linnet bench <pattern> -help\n")
 }
 
 // main runs one pattern.
@@ -81,7 +81,7 @@ func (s *shape) main(ctx context.Context, args []string, stdout, stderr io.Write
 		return complain(stderr, err)
 	}
 	if err := o.print(res, stdout); err != nil {
-		fmt.Fprintln(stderr, "linnet bench:", err)
+		tell(stderr, "linnet bench: %v\n", err)
 		return exitFailed
 	}
 	if !res.OK() {
@@ -92,9 +92,12 @@ func (s *shape) main(ctx context.Context, args []string, stdout, stderr io.Write
 
 // complain tells what is wrong with the command.
 func complain(stderr io.Writer, err error) int {
-	fmt.Fprintln(stderr, "linnet bench:", err)
+	tell(stderr, "linnet bench: %v\n", err)
 	return exitUsage
 }
+
+// tell writes to standard error. When that fails there is nobody else to tell.
+func tell(stderr io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(stderr, format, args...) }
 
 func (o *options) print(res *Result, w io.Writer) error {
 	if !o.json {

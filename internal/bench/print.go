@@ -72,11 +72,11 @@ func (b *bench) startProgress() (stop func()) {
 			case <-ticker.C:
 				s := b.sample()
 				d := s.since(last).Seconds()
-				fmt.Fprintf(b.cfg.Progress, "\r%3.0f s  sent %s/s  received %s/s   ", time.Duration(s.at).Seconds(),
+				tell(b.cfg.Progress, "\r%3.0f s  sent %s/s  received %s/s   ", time.Duration(s.at).Seconds(),
 					grouped(float64(s.sent-last.sent)/d), grouped(float64(s.received-last.received)/d))
 				last = s
 			case <-done:
-				fmt.Fprintf(b.cfg.Progress, "\r%50s\r", "")
+				tell(b.cfg.Progress, "\r%50s\r", "")
 				return
 			}
 		}

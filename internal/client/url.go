@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -73,7 +74,7 @@ func (t *Target) webSocket() bool { return t.Scheme == "ws" || t.Scheme == "wss"
 
 // withoutURL drops the repetition of the URL, which may hold a password.
 func withoutURL(err error) error {
-	if u, ok := err.(*url.Error); ok {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -40,8 +40,13 @@ func TestParseURL(t *testing.T) {
 func TestParseURLRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, url string }{
-		{"nothing", ""}, {"no scheme", "broker:1883"}, {"another scheme", "http://broker"}, {"no host", "mqtt://"},
-		{"unix without path", "unix://"}, {"a bad port", "mqtt://u:secret@broker:port"}, {"a bad escape", "mqtt://u:secret@broker/%zz"},
+		{"nothing", ""},
+		{"no scheme", "broker:1883"},
+		{"another scheme", "http://broker"},
+		{"no host", "mqtt://"},
+		{"unix without path", "unix://"},
+		{"a bad port", "mqtt://u:secret@broker:port"},
+		{"a bad escape", "mqtt://u:secret@broker/%zz"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -74,8 +74,9 @@ func (c *webSocketConn) control(h ws.Header) error {
 	case ws.OpClose:
 		_ = c.frame(ws.NewCloseFrame(payload)) // the server may be gone already
 		return io.EOF
+	default:
+		return nil // an unasked pong says nothing
 	}
-	return nil
 }
 
 // Write sends p as one binary frame.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -76,10 +77,8 @@ func (f *jsonFile) checkKey(m member, known []string, before []member, at int64)
 			return f.errorAt(at, "key %q comes twice", m.path)
 		}
 	}
-	for _, k := range known {
-		if k == m.key {
-			return nil
-		}
+	if slices.Contains(known, m.key) {
+		return nil
 	}
 	if like := nearest(m.key, known); like != "" {
 		return f.errorAt(at, "unknown key %q; did you mean %q?", m.path, like)

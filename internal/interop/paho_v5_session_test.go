@@ -155,7 +155,7 @@ func TestPaho5SessionExpiry(t *testing.T) {
 				}
 				a.Send(bye)
 				a.ExpectClosed()
-				time.Sleep(tt.away) //nolint:forbidigo // the bubble's time
+				<-time.After(tt.away) // on the clock of the bubble
 				synctest.Wait()
 				if a = mqtttest.Dial(t, s, connect5("a", false)); a.Connack.SessionPresent != tt.isPresent { // [MQTT-3.2.2-3]
 					t.Errorf("session present %t, want %t", a.Connack.SessionPresent, tt.isPresent)

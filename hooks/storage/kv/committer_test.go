@@ -87,6 +87,9 @@ func (r *results) done(name string) func(error) {
 	}
 }
 
+// advance lets d pass on the clock of the test's bubble.
+func advance(d time.Duration) { <-time.After(d) }
+
 func (r *results) want(t *testing.T, want ...string) {
 	t.Helper()
 	r.mu.Lock()
@@ -105,7 +108,7 @@ func TestCommitterJoinsWhileApplying(t *testing.T) {
 			if !durable {
 				t.Error("a Sync submission was applied without sync")
 			}
-			time.Sleep(time.Millisecond) // the disk, on the test's clock
+			advance(time.Millisecond) // the disk, on the test's clock
 			return nil
 		}}
 		c := start(t, once(store), kv.Options{MaxBatch: 8})
@@ -181,31 +184,31 @@ func TestCommitterLazy(t *testing.T) {
 	}{
 		{"alone: after the delay, without sync", func(c *kv.Committer, r *results) {
 			c.Submit(remove("a"), kv.Lazy, r.done("a"))
-			time.Sleep(20 * time.Millisecond)
+			advance(20 * time.Millisecond)
 			c.Submit(remove("b"), kv.Lazy, r.done("b"))
-			time.Sleep(100 * time.Millisecond)
+			advance(100 * time.Millisecond)
 		}, []commit{{2, false, 50 * time.Millisecond}}, []string{"a", "b"}},
 		{"with the next sync", func(c *kv.Committer, r *results) {
 			c.Submit(remove("a"), kv.Lazy, r.done("a"))
-			time.Sleep(10 * time.Millisecond)
+			advance(10 * time.Millisecond)
 			c.Submit(put("b"), kv.Sync, r.done("b"))
-			time.Sleep(time.Second)
+			advance(time.Second)
 		}, []commit{{2, true, 10 * time.Millisecond}}, []string{"a", "b"}},
 		{"at once when there are many", func(c *kv.Committer, r *results) {
 			var b kv.Batch
 			b.Put([]byte("k"), make([]byte, 700))
 			c.Submit(&b, kv.Lazy, r.done("a"))
 			c.Submit(&b, kv.Lazy, r.done("b"))
-			time.Sleep(time.Millisecond)
+			advance(time.Millisecond)
 		}, []commit{{2, false, 0}}, []string{"a", "b"}},
 		{"flushed and synced by Close", func(c *kv.Committer, r *results) {
 			c.Submit(remove("a"), kv.Lazy, r.done("a"))
 		}, []commit{{1, true, 0}}, []string{"a"}},
 		{"two delays", func(c *kv.Committer, r *results) {
 			c.Submit(remove("a"), kv.Lazy, r.done("a"))
-			time.Sleep(60 * time.Millisecond)
+			advance(60 * time.Millisecond)
 			c.Submit(remove("b"), kv.Lazy, r.done("b"))
-			time.Sleep(60 * time.Millisecond)
+			advance(60 * time.Millisecond)
 		}, []commit{{1, false, 50 * time.Millisecond}, {1, false, 110 * time.Millisecond}}, []string{"a", "b"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -308,7 +311,7 @@ func TestCommitterFailsAndReopens(t *testing.T) {
 			}
 			return disk{Store: memory.New(), closes: &closes, apply: func(*kv.Batch, bool) error {
 				if failing && opens == 1 {
-					time.Sleep(time.Millisecond)
+					advance(time.Millisecond)
 					return broken
 				}
 				return nil
@@ -323,7 +326,7 @@ func TestCommitterFailsAndReopens(t *testing.T) {
 		synctest.Wait()
 		c.Submit(put("b"), kv.Sync, r.done("b")) // waits while a is applied
 		c.Submit(put("c"), kv.Lazy, r.done("c"))
-		time.Sleep(2 * time.Millisecond)
+		advance(2 * time.Millisecond)
 		c.Submit(put("d"), kv.Sync, r.done("d")) // comes after the failure
 		synctest.Wait()
 		r.want(t, "well", "a failed", "b failed", "c failed", "d failed")
@@ -336,7 +339,7 @@ func TestCommitterFailsAndReopens(t *testing.T) {
 		if closes != 1 {
 			t.Errorf("the failed handle was closed %d times, want once", closes)
 		}
-		time.Sleep(2 * time.Second)
+		advance(2 * time.Second)
 		c.Submit(put("e"), kv.Sync, r.done("e"))
 		synctest.Wait()
 		r.want(t, "well", "a failed", "b failed", "c failed", "d failed", "e")
@@ -344,8 +347,10 @@ func TestCommitterFailsAndReopens(t *testing.T) {
 		if want := []time.Duration{0, 101 * ms, 301 * ms, 601 * ms, 901 * ms}; !slices.Equal(opened, want) {
 			t.Errorf("opened at %v, want %v", opened, want)
 		}
-		if want := []string{"store has failed: " + broken.Error(), "reopen store: still broken",
-			"reopen store: still broken", "reopen store: still broken", "<nil>"}; !slices.Equal(states, want) {
+		if want := []string{
+			"store has failed: " + broken.Error(), "reopen store: still broken",
+			"reopen store: still broken", "reopen store: still broken", "<nil>",
+		}; !slices.Equal(states, want) {
 			t.Errorf("states %q, want %q", states, want)
 		}
 		if s := c.Stats(); s.Reopens != 1 || s.Failed != 4 || c.Err() != nil {

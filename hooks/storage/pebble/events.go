@@ -28,7 +28,9 @@ func (*events) Infof(string, ...any) {}
 
 // Errorf passes errors on.
 func (e *events) Errorf(format string, args ...any) {
-	e.repeated("store engine reports an error", fmt.Errorf(format, args...))
+	if notLogged, ok := e.due(); ok {
+		e.log.Error("store engine reports an error", "err", fmt.Errorf(format, args...), "not_logged", notLogged)
+	}
 }
 
 // Fatalf condemns the handle and returns: the caller's own write can no longer
@@ -46,24 +48,30 @@ func (e *events) listener() *pebble.EventListener {
 				return
 			}
 			e.background.Add(1)
-			e.repeated("store background work failed", err)
+			if notLogged, ok := e.due(); ok {
+				e.log.Error("store background work failed", "err", err, "not_logged", notLogged)
+			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			e.corruptions.Add(1)
-			e.repeated("store file is damaged", fmt.Errorf("%s: %w", info.Path, info.Details))
+			if notLogged, ok := e.due(); ok {
+				e.log.Error("store file is damaged", "err", fmt.Errorf("%s: %w", info.Path, info.Details), "not_logged", notLogged)
+			}
 		},
 	}
 }
 
-// repeated logs at most every ten seconds: Pebble tries again at once.
-func (e *events) repeated(what string, err error) {
+// due tells whether what may repeat is logged now, at most every ten seconds
+// because Pebble tries again at once, and how often it was not since the last time.
+func (e *events) due() (notLogged int, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
 	if now.Sub(e.last) < 10*time.Second {
 		e.quiet++
-		return
+		return 0, false
 	}
-	e.log.Error(what, "err", err, "not_logged", e.quiet)
+	notLogged = e.quiet
 	e.last, e.quiet = now, 0
+	return notLogged, true
 }

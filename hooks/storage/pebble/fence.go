@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"errors"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 

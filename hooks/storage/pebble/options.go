@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -50,7 +49,7 @@ func (o Options) fill() (Options, error) {
 		o.Reserve = 64 << 20
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default

@@ -144,7 +144,8 @@ func (s *Store) heartbeat(ctx context.Context) {
 		}
 		err := s.renew(ctx)
 		if errors.Is(err, kv.ErrFenced) {
-			s.health.Fail(err)
+			err = s.health.Fail(err)
+			s.lastError.Store(&err)
 			return
 		}
 		// Other errors are Apply's to find: without another owner the number
@@ -240,15 +241,15 @@ func (s *Store) Range(from, to []byte, reverse bool, fn func(k, v []byte) bool) 
 		return err
 	}
 	defer s.gate.Leave()
-	by := redis.ZRangeBy{Min: "-", Max: "+", Count: rangePage}
+	low, high := "-", "+"
 	if len(from) > 0 {
-		by.Min = "[" + string(from)
+		low = "[" + string(from)
 	}
 	if len(to) > 0 {
-		by.Max = "(" + string(to)
+		high = "(" + string(to)
 	}
 	for {
-		keys, values, err := s.page(&by, reverse)
+		keys, values, err := s.page(low, high, reverse)
 		if err != nil {
 			return fmt.Errorf("read store %s: %w", s.name(), err)
 		}
@@ -262,21 +263,24 @@ func (s *Store) Range(from, to []byte, reverse bool, fn func(k, v []byte) bool) 
 			return nil
 		}
 		if last := "(" + keys[len(keys)-1]; reverse {
-			by.Max = last
+			high = last
 		} else {
-			by.Min = last
+			low = last
 		}
 	}
 }
 
-func (s *Store) page(by *redis.ZRangeBy, reverse bool) (keys []string, values []any, err error) {
+// page returns the first keys between low and high, the last ones in reverse,
+// and their values.
+func (s *Store) page(low, high string, reverse bool) (keys []string, values []any, err error) {
 	ctx, cancel := s.timeout()
 	defer cancel()
-	list := s.client.ZRangeByLex
 	if reverse {
-		list = s.client.ZRevRangeByLex
+		low, high = high, low
 	}
-	keys, err = list(ctx, s.names[0], by).Result()
+	keys, err = s.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: s.names[0], Start: low, Stop: high, ByLex: true, Rev: reverse, Count: rangePage,
+	}).Result()
 	if err != nil || len(keys) == 0 {
 		return nil, nil, err
 	}

@@ -31,7 +31,7 @@ type server struct {
 // startServer starts one on a socket in a directory of its own.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "redis") // t.TempDir is too long for a socket
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // the path of t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

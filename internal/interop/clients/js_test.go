@@ -23,10 +23,17 @@ func TestJavaScriptClients(t *testing.T) {
 		protocol string
 		version  string
 	}{
-		{"paho.mjs", "ws", "3"}, {"paho.mjs", "ws", "4"}, {"paho.mjs", "wss", "4"},
-		{"mqttjs.mjs", "tcp", "3"}, {"mqttjs.mjs", "tcp", "4"}, {"mqttjs.mjs", "tcp", "5"},
-		{"mqttjs.mjs", "tls", "5"}, {"mqttjs.mjs", "ws", "3"}, {"mqttjs.mjs", "ws", "4"},
-		{"mqttjs.mjs", "ws", "5"}, {"mqttjs.mjs", "wss", "5"},
+		{"paho.mjs", "ws", "3"},
+		{"paho.mjs", "ws", "4"},
+		{"paho.mjs", "wss", "4"},
+		{"mqttjs.mjs", "tcp", "3"},
+		{"mqttjs.mjs", "tcp", "4"},
+		{"mqttjs.mjs", "tcp", "5"},
+		{"mqttjs.mjs", "tls", "5"},
+		{"mqttjs.mjs", "ws", "3"},
+		{"mqttjs.mjs", "ws", "4"},
+		{"mqttjs.mjs", "ws", "5"},
+		{"mqttjs.mjs", "wss", "5"},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join([]string{tt.program, tt.protocol, tt.version}, " "), func(t *testing.T) {

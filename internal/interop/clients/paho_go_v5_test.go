@@ -107,8 +107,10 @@ func TestPahoGoV5SubscriptionOptions(t *testing.T) {
 		subscribe5(t, pub, paho.SubscribeOptions{Topic: "#", QoS: 1, NoLocal: true, RetainHandling: 2})
 		sub, _, got := v5Client(t, b, protocol, clean("sub"))
 		id := 268435455
-		if _, err := sub.Subscribe(t.Context(), &paho.Subscribe{Properties: &paho.SubscribeProperties{SubscriptionIdentifier: &id},
-			Subscriptions: []paho.SubscribeOptions{{Topic: "kept", QoS: 1, RetainAsPublished: true}}}); err != nil {
+		if _, err := sub.Subscribe(t.Context(), &paho.Subscribe{
+			Properties:    &paho.SubscribeProperties{SubscriptionIdentifier: &id},
+			Subscriptions: []paho.SubscribeOptions{{Topic: "kept", QoS: 1, RetainAsPublished: true}},
+		}); err != nil {
 			t.Fatal(err)
 		}
 		publish5(t, pub, &paho.Publish{Topic: "kept", Retain: true, QoS: 1, Payload: []byte("new")})
@@ -166,8 +168,10 @@ func TestPahoGoV5SessionAndWill(t *testing.T) {
 		subscribe5(t, watch, paho.SubscribeOptions{Topic: "wills", QoS: 1})
 		expiry := uint32(600)
 		connect := func() *paho.Connect {
-			return &paho.Connect{ClientID: "c", KeepAlive: 30, Properties: &paho.ConnectProperties{SessionExpiryInterval: &expiry},
-				WillMessage: &paho.WillMessage{Topic: "wills", QoS: 1, Payload: []byte("gone")}, WillProperties: &paho.WillProperties{User: paho.UserProperties{{Key: "mood", Value: "sad"}}}}
+			return &paho.Connect{
+				ClientID: "c", KeepAlive: 30, Properties: &paho.ConnectProperties{SessionExpiryInterval: &expiry},
+				WillMessage: &paho.WillMessage{Topic: "wills", QoS: 1, Payload: []byte("gone")}, WillProperties: &paho.WillProperties{User: paho.UserProperties{{Key: "mood", Value: "sad"}}},
+			}
 		}
 		c, ack, _ := v5Client(t, b, protocol, connect())
 		if ack.SessionPresent {

@@ -26,7 +26,7 @@ func TestFirstFailureStays(t *testing.T) {
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("cause")
-	if err := health.Guard(func() error { return cause }); err != cause {
+	if err := health.Guard(func() error { return cause }); !errors.Is(err, cause) {
 		t.Errorf("an error becomes %v", err)
 	}
 	err := health.Guard(func() error { panic("page 7: invalid page type") })

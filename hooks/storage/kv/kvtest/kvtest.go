@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/linnetmq/linnet/hooks/storage/kv"
@@ -70,8 +71,8 @@ func RunVolatile(t *testing.T, open Open) {
 // fill makes a batch of puts: k, v, k, v.
 func fill(pairs ...string) *kv.Batch {
 	var b kv.Batch
-	for i := 0; i < len(pairs); i += 2 {
-		b.Put([]byte(pairs[i]), []byte(pairs[i+1]))
+	for pair := range slices.Chunk(pairs, 2) {
+		b.Put([]byte(pair[0]), []byte(pair[1]))
 	}
 	return &b
 }
