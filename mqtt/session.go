@@ -234,11 +234,27 @@ func (s *session) expire(now instant) {
 // end empties the session for good. It returns the connection it had, nil if
 // none, and a Will Message that was still delayed. What it held of shared
 // subscriptions goes to other members.
+//
+// Publishers that still have the session among their receivers wait for its
+// lock, so a large session is emptied bit by bit.
 func (s *session) end() (c *Client, will *delayedWill) {
+	c, will, subscriptions, first := s.closed()
+	if !first {
+		return nil, nil
+	}
+	subscriptions.all(s.server.removeSubscription)
+	for s.dropSome() {
+	}
+	return c, will
+}
+
+// closed marks the session as ended: nothing is added to it any more. first is
+// false if it was.
+func (s *session) closed() (c *Client, will *delayedWill, subs subscriptionSet, first bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.ended {
-		return nil, nil
+		return nil, nil, subs, false
 	}
 	s.ended = true
 	if s.offlineCounted {
@@ -249,12 +265,24 @@ func (s *session) end() (c *Client, will *delayedWill) {
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
 	s.server.deadlines.stop(&s.deadline)
-	s.subscriptions.all(func(sub *subscription) {
-		s.server.removeSubscription(sub)
-	})
-	s.subscriptions = subscriptionSet{}
-	for s.queue.len > 0 {
+	subs, s.subscriptions = s.subscriptions, subscriptionSet{}
+	s.cursors, s.received, s.resend = nil, nil, nil
+	return c, will, subs, true
+}
+
+// dropSome drops some of what an ended session has queued, and at last what is
+// in flight; more tells that it must be called again.
+func (s *session) dropSome() (more bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	for range pumpBudget {
+		if s.queue.len == 0 {
+			break
+		}
 		s.discardLocked(s.queue.pop(), DropSessionEnded)
+	}
+	if s.queue.len > 0 {
+		return true
 	}
 	for _, d := range s.window.ordered() {
 		if d.qos == 2 {
@@ -267,8 +295,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 		s.notify(gone, s.server.hooks.load().onQosDropped)
 		s.discardUncounted(gone, DropSessionEnded)
 	}
-	s.cursors, s.received, s.resend = nil, nil, nil
-	return c, will
+	return false
 }
 
 // discardLocked drops a delivery that left the queue.
