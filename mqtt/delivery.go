@@ -102,11 +102,15 @@ func (s *session) pumpLocked(c *Client) (more bool) {
 	if len(s.resend) > 0 {
 		return false
 	}
-	for range pumpBudget {
+	for budget := pumpBudget; budget > 0; budget-- {
 		if len(s.cursors) > 0 && (s.cursorTurn || s.queue.len == 0) {
 			s.cursorTurn = false
-			if !s.sendRetained(c) {
+			sent, room := s.sendRetained(c)
+			if !room {
 				return false
+			}
+			if !sent {
+				budget = 0 // it looked at many in vain
 			}
 			continue
 		}

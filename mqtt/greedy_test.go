@@ -42,12 +42,12 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 					t.Fatal(err)
 				}
 				b = []byte(strings.Repeat(string(b), 4096))
-				for range 1000 {
+				for range 200 {
 					if _, err := conn.Write(b); err != nil {
 						return
 					}
 				}
-				t.Error("the server took four million packets")
+				t.Error("the server took 800,000 packets")
 			})
 		})
 	}

@@ -116,6 +116,7 @@ func (in *inbound) run() (err error) {
 func (in *inbound) acknowledge(t packets.Type, id uint16, code packets.Code) {
 	c := in.client
 	if in.server.hooks.load().wantsSent() {
+		in.answer() // if the hook was added in the middle of a batch
 		c.appendAck(t, id, code)
 		return
 	}

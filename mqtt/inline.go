@@ -117,6 +117,7 @@ func (s *Server) InjectPacket(cl *Client, pk packets.Packet) error {
 	in := &inbound{router: router{server: s, self: cl.session.Load()}, client: cl}
 	defer cl.flush()
 	defer in.flush()
+	defer in.answer()
 	if cl.session.Load() == nil {
 		switch pk.(type) {
 		case *packets.Publish, *packets.Pingreq:

@@ -167,21 +167,21 @@ func (s *session) addCursor(cur *retainedCursor) {
 }
 
 // sendRetained sends the next retained message of the first cursor, and
-// reports whether it is worth trying for another.
-func (s *session) sendRetained(c *Client) bool {
+// reports whether it found one and whether there is room for another.
+func (s *session) sendRetained(c *Client) (sent, room bool) {
 	cur := s.cursors[0]
 	sub := cur.sub
 	if !c.hasRoom() || (sub.qos > 0 && s.outstanding >= int(c.receiveMaximum)) {
-		return false
+		return false, false
 	}
 	m, done := cur.next(&s.server.retained, s.server.clock.now())
 	if done || s.subscriptions.get(sub.filter) != sub {
 		s.cursors = s.cursors[1:]
-		return true
+		return false, true
 	}
 	if m == nil {
-		return true
+		return false, true
 	}
 	d := delivery{msg: m, ids: sub.ids(), qos: min(m.QoS, sub.qos), retain: true, stored: true} // [MQTT-3.3.1-8]
-	return s.sendLocked(c, d, nil)
+	return true, s.sendLocked(c, d, nil)
 }

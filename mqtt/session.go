@@ -20,8 +20,8 @@ type session struct {
 
 	// online mirrors client for readers without the lock, from open on.
 	online atomic.Pointer[Client]
-	// qos0Waits mirrors queue.qos0 > 0: later QoS 0 messages must not pass
-	// those in the queue.
+	// qos0Waits tells that QoS 0 messages are in the queue or on their way from
+	// there: later ones must not pass them.
 	qos0Waits atomic.Bool
 
 	mu             sync.Mutex
@@ -60,7 +60,12 @@ func (s *session) later(f func()) { s.after = append(s.after, f) }
 // at a time, so that their order is that of the events. The connection is
 // flushed after calls made for others.
 func (s *session) unlock() {
-	if len(s.after) == 0 || s.calling {
+	if s.calling {
+		s.mu.Unlock()
+		return
+	}
+	if len(s.after) == 0 {
+		s.liftQoS0()
 		s.mu.Unlock()
 		return
 	}
@@ -80,7 +85,16 @@ func (s *session) unlock() {
 		s.mu.Lock()
 	}
 	s.calling = false
+	s.liftQoS0()
 	s.mu.Unlock()
+}
+
+// liftQoS0 lets QoS 0 messages past the session again, once those that waited
+// are in the outbound queue and not only out of the session's. s.mu is held.
+func (s *session) liftQoS0() {
+	if s.queue.qos0 == 0 && s.qos0Waits.Load() {
+		s.qos0Waits.Store(false)
+	}
 }
 
 var errHookPanic = errors.New("a hook panicked")
@@ -220,11 +234,27 @@ func (s *session) expire(now instant) {
 // end empties the session for good. It returns the connection it had, nil if
 // none, and a Will Message that was still delayed. What it held of shared
 // subscriptions goes to other members.
+//
+// Publishers that still have the session among their receivers wait for its
+// lock, so a large session is emptied bit by bit.
 func (s *session) end() (c *Client, will *delayedWill) {
+	c, will, subscriptions, first := s.closed()
+	if !first {
+		return nil, nil
+	}
+	subscriptions.all(s.server.removeSubscription)
+	for s.dropSome() {
+	}
+	return c, will
+}
+
+// closed marks the session as ended: nothing is added to it any more. first is
+// false if it was.
+func (s *session) closed() (c *Client, will *delayedWill, subs subscriptionSet, first bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.ended {
-		return nil, nil
+		return nil, nil, subs, false
 	}
 	s.ended = true
 	if s.offlineCounted {
@@ -235,12 +265,24 @@ func (s *session) end() (c *Client, will *delayedWill) {
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
 	s.server.deadlines.stop(&s.deadline)
-	s.subscriptions.all(func(sub *subscription) {
-		s.server.removeSubscription(sub)
-	})
-	s.subscriptions = subscriptionSet{}
-	for s.queue.len > 0 {
+	subs, s.subscriptions = s.subscriptions, subscriptionSet{}
+	s.cursors, s.received, s.resend = nil, nil, nil
+	return c, will, subs, true
+}
+
+// dropSome drops some of what an ended session has queued, and at last what is
+// in flight; more tells that it must be called again.
+func (s *session) dropSome() (more bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	for range pumpBudget {
+		if s.queue.len == 0 {
+			break
+		}
 		s.discardLocked(s.queue.pop(), DropSessionEnded)
+	}
+	if s.queue.len > 0 {
+		return true
 	}
 	for _, d := range s.window.ordered() {
 		if d.qos == 2 {
@@ -253,8 +295,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 		s.notify(gone, s.server.hooks.load().onQosDropped)
 		s.discardUncounted(gone, DropSessionEnded)
 	}
-	s.cursors, s.received, s.resend = nil, nil, nil
-	return c, will
+	return false
 }
 
 // discardLocked drops a delivery that left the queue.
@@ -341,7 +382,7 @@ func (s *session) countQueued(n int64, d delivery) {
 	st := &s.server.stats
 	st.queued.Add(n)
 	st.queuedBytes.Add(n * d.msg.size())
-	if d.qos == 0 {
-		s.qos0Waits.Store(s.queue.qos0 > 0)
+	if d.qos == 0 && n > 0 {
+		s.qos0Waits.Store(true)
 	}
 }

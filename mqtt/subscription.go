@@ -76,7 +76,7 @@ func (s *Server) unsubscribe(sess *session, filter string) bool {
 }
 
 // removeSubscription takes a subscription out of the index. Its session's lock
-// is held.
+// is held, or the session has ended and given it away.
 func (s *Server) removeSubscription(sub *subscription) {
 	s.stats.subscriptions.Add(-1)
 	_, filter, shared := topics.SplitShare(sub.filter)
