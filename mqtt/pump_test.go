@@ -12,7 +12,7 @@ import (
 func TestPumpLooksForAWhileOnly(t *testing.T) {
 	t.Parallel()
 	s := New(nil)
-	defer s.Close() //nolint:errcheck // it was not served
+	defer s.Close()
 	const n = 20_000
 	for i := range n {
 		s.retained.set(&Message{Topic: fmt.Sprintf("%05d/y", i), Payload: []byte("x")})
