@@ -58,8 +58,15 @@ func (d *delivery) queued() bool { return d.sent == queuedMark }
 
 // hasRoom tells whether a QoS 1 or 2 message may be sent on c now: its Receive
 // Maximum and its outbound queue allow it [MQTT-3.3.4-9].
-func (s *session) hasRoom(c *Client) bool {
-	return s.outstanding < int(c.receiveMaximum) && c.hasRoom()
+func (s *session) hasRoom(c *Client) bool { return s.hasPlace(c) && c.hasRoom() }
+
+// hasPlace tells whether the window has a place: one at a time while the memory
+// budget is spent, so that acknowledgements still bring something about.
+func (s *session) hasPlace(c *Client) bool {
+	if s.server.spent.Load() {
+		return s.outstanding == 0
+	}
+	return s.outstanding < int(c.receiveMaximum)
 }
 
 // hasRoom tells whether the connection's outbound queue takes more of what can
@@ -180,7 +187,7 @@ func (s *session) sendQueued(c *Client) bool {
 		s.discardLocked(s.queue.pop(), DropExpired)
 		return true
 	}
-	if next.qos > 0 && s.outstanding >= int(c.receiveMaximum) {
+	if next.qos > 0 && !s.hasPlace(c) {
 		return false
 	}
 	d := s.queue.pop()
@@ -202,7 +209,7 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 		s.enqueueLocked(d)
 		return false
 	}
-	s.countInflight(1)
+	s.countInflight(1, d)
 	s.outstanding++
 	s.transmit(c, slot, false, r)
 	return true
@@ -262,7 +269,7 @@ func (s *session) tooLarge(d *delivery) {
 	if d.qos > 0 {
 		s.window.remove(d)
 		s.outstanding--
-		s.countInflight(-1)
+		s.countInflight(-1, gone)
 	}
 	s.discardUncounted(gone, DropTooLarge)
 }
@@ -377,7 +384,7 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
-	s.countInflight(-1)
+	s.countInflight(-1, gone)
 	if gone.state != unsent {
 		s.outstanding--
 	}

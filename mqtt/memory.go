@@ -9,15 +9,18 @@ import (
 // watchMemory compares, a few times a second, what clients' queues and buffers
 // hold with the budget. It is started by Serve and ends with the server.
 func (s *Server) watchMemory() {
-	ticker := time.NewTicker(memoryInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(memoryInterval)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.done:
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		begin := s.clock.now()
 		s.checkMemory()
+		took := time.Duration(s.clock.now() - begin)
+		timer.Reset(max(memoryInterval, 20*took)) // a million connections take a while
 	}
 }
 
@@ -26,13 +29,18 @@ const (
 	slowReading    = 10 * time.Millisecond
 )
 
+// checkMemory counts what is held: a message once for each receiver, and the
+// bytes that wait for each connection.
 func (s *Server) checkMemory() {
 	held := s.stats.queuedBytes.Load()
-	for _, c := range s.connections() {
-		c.out.mu.Lock()
-		held += int64(c.out.pending)
-		c.out.mu.Unlock()
+	for i := range s.stats.shards {
+		held += s.stats.shards[i].inflightBytes.Load()
 	}
+	for _, c := range s.connections() {
+		held += c.out.pendingHint.Load()
+	}
+	s.stats.held.Store(held)
+	s.spent.Store(held >= s.options.MemoryBudget)
 	tight := held >= s.options.MemoryBudget/8*7
 	if tight != s.tight.Swap(tight) {
 		if tight {
@@ -42,6 +50,16 @@ func (s *Server) checkMemory() {
 			s.log.Info("memory is back within the budget", "held_bytes", held)
 		}
 	}
+}
+
+// mayPend is how many bytes may wait for a connection before QoS 0 messages to
+// it are dropped.
+func (s *Server) mayPend() int {
+	most := int(s.options.Capabilities.MaximumClientWritesPending)
+	if s.spent.Load() {
+		return min(most, largeBuffer)
+	}
+	return most
 }
 
 // admitPartial refuses a packet that is large and not complete while memory is short.

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -57,9 +58,12 @@ type Options struct {
 	// name created. By default it is refused with 0x87.
 	SessionsOpenToAnyUser bool
 
-	// MemoryBudget bounds, in bytes, what queues and outbound buffers of all
-	// clients may hold together. Near it (7/8) new connections are refused and
-	// large packets with them. 0 means no budget.
+	// MemoryBudget bounds, in bytes, what queues, windows and outbound buffers
+	// of all clients may hold together, a message counted once for each
+	// receiver. Near it (7/8) new connections and large packets are refused,
+	// and readers slowed. At it no queue grows, so that its policy decides, one
+	// message at a time is in flight to each session, and QoS 0 messages are
+	// dropped for connections with 64 KiB waiting. 0 means no budget.
 	MemoryBudget int64
 
 	// ResponseInformation is given to v5 clients that ask for it, as the basis
@@ -235,6 +239,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("options: ClientNetReadBufferSize is %d, want at least 512 bytes", o.ClientNetReadBufferSize)
 	case o.ConnectTimeout < 0 || o.RetryInterval < 0:
 		return fmt.Errorf("options: ConnectTimeout and RetryInterval must not be negative")
+	case c.MaximumMessageExpiryInterval < 0 || c.MaximumMessageExpiryInterval > math.MaxUint32:
+		return fmt.Errorf("capabilities: MaximumMessageExpiryInterval is %d, want 0 to %d seconds", c.MaximumMessageExpiryInterval, uint32(math.MaxUint32))
 	case c.MaximumClientWritesPending < 0 || c.MaximumQueueMessages < 0 || c.MaximumQueueBytes < 0 ||
 		c.MaximumDurableQueueMessages < 0 || c.MaximumDurableQueueBytes < 0 || o.MemoryBudget < 0:
 		return fmt.Errorf("options: limits must not be negative")

@@ -240,7 +240,7 @@ func (s *Server) restoreInflight(from *StoredMessage) bool {
 			d.state = awaitRel
 		}
 		sess.window.restore(d, from.PacketID)
-		sess.countInflight(1)
+		sess.countInflight(1, d)
 	case m.expired(s.clock.now()):
 		s.stats.drop(DropExpired)
 	default:

@@ -255,7 +255,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 		o.mu.Unlock()
 		return
 	}
-	if o.pending > int(r.server.options.Capabilities.MaximumClientWritesPending) {
+	if o.pending > r.server.mayPend() {
 		o.mu.Unlock()
 		r.server.stats.drop(DropSlowConnection)
 		return
@@ -329,7 +329,7 @@ func (c *Client) wouldDrop(out *outgoing) (DropReason, bool) {
 	pending := c.out.pending
 	c.out.mu.Unlock()
 	switch {
-	case pending > int(c.server.options.Capabilities.MaximumClientWritesPending):
+	case pending > c.server.mayPend():
 		return DropSlowConnection, true
 	case c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize):
 		return DropTooLarge, true

@@ -37,6 +37,7 @@ type Server struct {
 	stats     counters
 	keys      atomic.Uint64
 	tight     atomic.Bool // the memory budget is nearly spent
+	spent     atomic.Bool // it is spent: nothing that is held may grow
 	inline    *Client
 
 	done       chan struct{}  // closed when the server stops

@@ -111,10 +111,14 @@ func (s *session) endsNow() bool {
 
 func (s *session) limits() queueLimits {
 	c := &s.server.options.Capabilities
+	limits := queueLimits{c.MaximumQueueMessages, c.MaximumQueueBytes, c.QueuePolicy}
 	if s.durable() {
-		return queueLimits{c.MaximumDurableQueueMessages, c.MaximumDurableQueueBytes, c.QueuePolicy}
+		limits = queueLimits{c.MaximumDurableQueueMessages, c.MaximumDurableQueueBytes, c.QueuePolicy}
 	}
-	return queueLimits{c.MaximumQueueMessages, c.MaximumQueueBytes, c.QueuePolicy}
+	if s.server.spent.Load() {
+		limits.bytes = min(limits.bytes, s.queue.bytes)
+	}
+	return limits
 }
 
 // attach makes c the session's Network Connection and returns the one it
@@ -290,7 +294,7 @@ func (s *session) dropSome() (more bool) {
 		}
 		gone := *d
 		s.window.remove(d)
-		s.countInflight(-1)
+		s.countInflight(-1, gone)
 		s.server.stats.inflightDropped.Add(1)
 		s.notify(gone, s.server.hooks.load().onQosDropped)
 		s.discardUncounted(gone, DropSessionEnded)
@@ -368,14 +372,16 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.countInflight(-1)
+			s.countInflight(-1, gone)
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}
 }
 
-func (s *session) countInflight(n int64) {
-	s.server.stats.shards[s.key%counterShards].inflight.Add(n)
+func (s *session) countInflight(n int64, d delivery) {
+	shard := &s.server.stats.shards[s.key%counterShards]
+	shard.inflight.Add(n)
+	shard.inflightBytes.Add(n * d.msg.size())
 }
 
 func (s *session) countQueued(n int64, d delivery) {

@@ -28,12 +28,15 @@ type Stats struct {
 	InflightDropped     int64         `json:"inflight_dropped"`
 	Queued              int64         `json:"queued"`
 	QueuedBytes         int64         `json:"queued_bytes"`
-	Subscriptions       int64         `json:"subscriptions"`
-	PacketsReceived     int64         `json:"packets_received"`
-	PacketsSent         int64         `json:"packets_sent"`
-	MemoryAlloc         int64         `json:"memory_alloc"`
-	Threads             int64         `json:"threads"`
-	Panics              int64         `json:"panics"`
+	// HeldBytes is what Options.MemoryBudget bounds, measured a moment ago; 0
+	// without a budget.
+	HeldBytes       int64 `json:"held_bytes"`
+	Subscriptions   int64 `json:"subscriptions"`
+	PacketsReceived int64 `json:"packets_received"`
+	PacketsSent     int64 `json:"packets_sent"`
+	MemoryAlloc     int64 `json:"memory_alloc"`
+	Threads         int64 `json:"threads"`
+	Panics          int64 `json:"panics"`
 	// Dropped counts dropped messages by reason, and Refused what the server
 	// refused by Reason Code: connections, packets, subscriptions, publishes.
 	Dropped map[string]int64 `json:"dropped"`
@@ -50,7 +53,7 @@ type counters struct {
 
 	connected, maximum, total, offline atomic.Int64
 	inflightDropped                    atomic.Int64
-	queued, queuedBytes                atomic.Int64
+	queued, queuedBytes, held          atomic.Int64
 	subscriptions, panics              atomic.Int64
 	dropped                            [dropReasons]atomic.Int64
 	refused                            [256]atomic.Int64
@@ -61,7 +64,7 @@ const counterShards = 8
 
 type counterShard struct {
 	bytesReceived, bytesSent atomic.Int64
-	inflight                 atomic.Int64
+	inflight, inflightBytes  atomic.Int64
 	received, sent           [16]atomic.Int64
 	_                        [64]byte
 }
@@ -138,7 +141,7 @@ func (c *counters) fill(st *Stats) {
 	st.ClientsMaximum = c.maximum.Load()
 	st.ClientsTotal = st.ClientsConnected + st.ClientsDisconnected
 	st.InflightDropped = c.inflightDropped.Load()
-	st.Queued, st.QueuedBytes = c.queued.Load(), c.queuedBytes.Load()
+	st.Queued, st.QueuedBytes, st.HeldBytes = c.queued.Load(), c.queuedBytes.Load(), c.held.Load()
 	st.Subscriptions = c.subscriptions.Load()
 	st.Panics = c.panics.Load()
 	st.Dropped = make(map[string]int64, dropReasons)
