@@ -2,6 +2,7 @@ package mqtt_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/linnetmq/linnet/hooks/auth"
 	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
+	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
 )
 
@@ -156,6 +158,70 @@ func TestLoadClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("result: %d messages came in %v", n, time.Since(begin))
+	}
+}
+
+// Packets that are announced large and do not come hold as much memory as has come.
+func TestPartialPacketsHoldWhatHasCome(t *testing.T) { // not parallel: it measures memory
+	const clients, came = 200, 5000
+	_, address := serveTCP(t, &mqtt.Options{SysTopicResendInterval: -1})
+	before := heap()
+	packet, err := (&packets.Publish{Topic: "t", Payload: make([]byte, 1<<20-100)}).Append(nil, packets.V311)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range clients {
+		conn := dialPlain(t, address, fmt.Sprint(i))
+		send(t, conn, &packets.Pingreq{})
+		if _, err := conn.Write(packet[:came]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 2)); err != nil { // PINGRESP
+			t.Fatal(err)
+		}
+	}
+	if grown := heap() - before - int64(len(packet)); grown > clients*(64<<10) {
+		t.Errorf("the heap grew by %d KiB for %d clients", grown>>10, clients)
+	}
+}
+
+// One subscriber of many that never reads costs the others nothing, and the
+// server what it may keep for one client.
+func TestOneOfManyNeverReads(t *testing.T) {
+	t.Parallel()
+	subscribers, messages := 100, 200
+	if long {
+		subscribers = 1000
+	}
+	for qos := range byte(2) {
+		s := mqtttest.NewServerWith(t, &mqtt.Options{SysTopicResendInterval: -1, Capabilities: mqtt.Capabilities{
+			MaximumClientWritesPending: 32 << 10, MaximumQueueMessages: 50,
+		}})
+		var others []*mqtttest.Client
+		for i := range subscribers {
+			c := mqtttest.Dial(t, s, passing(packets.V5, fmt.Sprint(i)))
+			c.Subscribe("t", qos)
+			if i > 0 { // the first never reads again
+				others = append(others, c)
+			}
+		}
+		pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+		for n := range messages {
+			payload := fmt.Sprintf("%04d", n) + strings.Repeat("x", 4<<10)
+			pub.Publish("t", payload, 1, false)
+			for _, c := range others {
+				if got := string(c.Message().Payload); got != payload {
+					t.Fatalf("QoS %d: got message %.4s, want %d", qos, got, n)
+				}
+			}
+		}
+		st := s.Stats()
+		if st.QueuedBytes > 60*5<<10 {
+			t.Errorf("QoS %d: %d bytes are queued", qos, st.QueuedBytes)
+		}
+		if st.MessagesDropped == 0 || st.MessagesDropped >= int64(messages) {
+			t.Errorf("QoS %d: %d messages were dropped, of %d for the one that does not read", qos, st.MessagesDropped, messages)
+		}
 	}
 }
 
