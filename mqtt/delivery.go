@@ -73,8 +73,12 @@ func (s *session) hasPlace(c *Client) bool {
 // wait; the other half of it is for QoS 0 messages, which cannot. If not, the
 // connection resumes its session when it has drained.
 func (c *Client) hasRoom() bool {
+	return c.hasRoomWithin(int(c.server.options.Capabilities.MaximumClientWritesPending) / 2)
+}
+
+// hasRoomWithin is hasRoom with another limit in bytes.
+func (c *Client) hasRoomWithin(limit int) bool {
 	o := &c.out
-	limit := int(c.server.options.Capabilities.MaximumClientWritesPending) / 2
 	if int(o.pendingHint.Load()) <= limit {
 		return true
 	}

@@ -288,6 +288,7 @@ func TestInvalidOptionsAreNamed(t *testing.T) {
 		{"MinimumProtocolVersion", mqtt.Options{Capabilities: mqtt.Capabilities{MinimumProtocolVersion: 6}}},
 		{"MaximumPacketSize", mqtt.Options{Capabilities: mqtt.Capabilities{MaximumPacketSize: 15}}},
 		{"QueuePolicy", mqtt.Options{Capabilities: mqtt.Capabilities{QueuePolicy: 99}}},
+		{"MaximumMessageExpiryInterval", mqtt.Options{Capabilities: mqtt.Capabilities{MaximumMessageExpiryInterval: 1 << 32}}},
 		{"SharedStrategy", mqtt.Options{SharedStrategy: 99}},
 		{"ClientNetReadBufferSize", mqtt.Options{ClientNetReadBufferSize: 10}},
 		{"ConnectTimeout", mqtt.Options{ConnectTimeout: -1}},

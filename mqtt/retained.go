@@ -171,7 +171,8 @@ func (s *session) addCursor(cur *retainedCursor) {
 func (s *session) sendRetained(c *Client) (sent, room bool) {
 	cur := s.cursors[0]
 	sub := cur.sub
-	if !c.hasRoom() || (sub.qos > 0 && !s.hasPlace(c)) {
+	if !c.hasRoomWithin(min(largeBuffer, int(s.server.options.Capabilities.MaximumClientWritesPending)/2)) || // a burst, not a backlog
+		(sub.qos > 0 && !s.hasPlace(c)) {
 		return false, false
 	}
 	m, done := cur.next(&s.server.retained, s.server.clock.now())
