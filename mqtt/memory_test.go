@@ -35,8 +35,10 @@ func TestMemoryBudgetHolds(t *testing.T) {
 			overVersions(t, func(t *testing.T, v packets.Version) {
 				synctest.Test(t, func(t *testing.T) {
 					const budget = 1 << 20
-					s := mqtttest.NewServerWith(t, &mqtt.Options{MemoryBudget: budget, SysTopicResendInterval: -1,
-						Capabilities: mqtt.Capabilities{MaximumSessionExpiryInterval: 3600}})
+					s := mqtttest.NewServerWith(t, &mqtt.Options{
+						MemoryBudget: budget, SysTopicResendInterval: -1,
+						Capabilities: mqtt.Capabilities{MaximumSessionExpiryInterval: 3600},
+					})
 					conn := s.Conn(t)
 					c := mqtttest.NewClient(t, conn, v)
 					c.Send(lasting(v, "c"))

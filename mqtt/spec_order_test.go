@@ -3,7 +3,10 @@ package mqtt_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/mqtttest"
@@ -188,5 +191,40 @@ func TestOrderOfQueuedQoS0(t *testing.T) {
 		expectMessages(t, c, "second", "zero 0", "zero 1")
 		pub.Publish("t", "zero 2", 0, false)
 		expectMessages(t, c, "zero 2")
+	})
+}
+
+// [MQTT-4.6.0-5] [MQTT-4.6.0-6]
+// A message that arrives while a long queue is being sent does not pass it.
+func TestNewMessageStaysBehindTheQueue(t *testing.T) {
+	t.Parallel()
+	overVersions(t, func(t *testing.T, v packets.Version) {
+		const queued = 700 // more than is sent under one lock
+		var s *mqtttest.Server
+		var once sync.Once
+		s = mqtttest.NewServer(t, fnQosPublish(func(*mqtt.Client, *packets.Publish, time.Time, int) {
+			once.Do(func() {
+				if err := s.Publish("t", []byte("late"), false, 1); err != nil {
+					t.Error(err)
+				}
+			})
+		}))
+		c := mqtttest.Dial(t, s, lasting(v, "c"))
+		c.Subscribe("t", 1)
+		c.Disconnect(packets.CodeSuccess)
+		for i := range queued {
+			if err := s.Publish("t", []byte(strconv.Itoa(i)), false, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c = mqtttest.Dial(t, s, lasting(v, "c"))
+		for i := range queued {
+			if got := string(c.Message().Payload); got != strconv.Itoa(i) {
+				t.Fatalf("got %q, want %d", got, i)
+			}
+		}
+		if got := string(c.Message().Payload); got != "late" {
+			t.Errorf("got %q, want the late one", got)
+		}
 	})
 }

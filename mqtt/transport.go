@@ -60,6 +60,9 @@ func (t *streamTransport) write(b []byte) error {
 // receive the last bytes and to close its side.
 const lingerTime = time.Second
 
+// lingerBytes bounds what is read from a peer that goes on sending meanwhile.
+const lingerBytes = 256 << 10
+
 // linger lets the peer read the last packet before the connection goes away: a
 // close with unread input would reset the connection and destroy it.
 func linger(conn net.Conn, passive bool) {
@@ -76,10 +79,12 @@ func linger(conn net.Conn, passive bool) {
 	}
 	buf := borrow(smallBuffer)
 	defer giveBack(buf)
-	for {
-		if _, err := conn.Read(buf[:cap(buf)]); err != nil {
+	for read := 0; read < lingerBytes; {
+		n, err := conn.Read(buf[:cap(buf)])
+		if err != nil {
 			return
 		}
+		read += n
 	}
 }
 
