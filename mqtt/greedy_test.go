@@ -43,7 +43,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 				}
 				b = []byte(strings.Repeat(string(b), 4096))
 				for range 200 {
-					if _, err := conn.Write(b); err != nil {
+					if _, err := conn.Write(b); err != nil || s.Stats().Refused[packets.ErrQuotaExceeded.String()] > 0 {
 						return
 					}
 				}
