@@ -27,6 +27,7 @@ type inbound struct {
 	forward []byte          // encoded properties of the PUBLISH in hand
 	noted   uint16          // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
 	auth    *authExchange
+	epoch   uint64 // of access when the CONNECT came
 }
 
 func (in *inbound) session() *session { return in.client.session.Load() }

@@ -168,10 +168,7 @@ func (in *inbound) authorize(set *hookSet, topic string) error {
 	if strings.HasPrefix(topic, "$SYS/") || strings.HasPrefix(topic, "$share/") || topic == "$SYS" || topic == "$share" {
 		return protocolErrorf(packets.ErrNotAuthorized, "topics under %s are the server's own", topic[:strings.IndexByte(topic+"/", '/')])
 	}
-	if !set.allowed(c, topic, true) {
-		return protocolErrorf(packets.ErrNotAuthorized, "not authorized to publish to this topic")
-	}
-	return nil
+	return set.allowed(c, topic, true)
 }
 
 // describe fills in what the packet's properties and encoding mean for the
