@@ -37,6 +37,12 @@ const batchMessages = 500
 
 func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
+	return newFlowOf(tb, "bench/topic", subscribers, qos, size, hooks...)
+}
+
+// newFlowOf is newFlow with subscribers of a filter.
+func newFlowOf(tb testing.TB, filter string, subscribers int, qos byte, size int, hooks ...any) *flow {
+	tb.Helper()
 	s := mqtt.New(&mqtt.Options{SysTopicResendInterval: -1})
 	for _, hook := range append(hooks, new(auth.AllowHook)) {
 		if err := s.AddHook(hook, nil); err != nil {
@@ -58,7 +64,7 @@ func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *
 	f := &flow{qos: qos, count: min(batchMessages, 1<<20/size)} // fewer than a receiver may have pending
 	for i := range subscribers {
 		conn := dialPlain(tb, l.Address(), fmt.Sprintf("sub%d", i))
-		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "bench/topic", QoS: 2}}}).Append(nil, packets.V311)
+		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: filter, QoS: 2}}}).Append(nil, packets.V311)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -1,8 +1,8 @@
 package app
 
 import (
-	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -121,13 +121,17 @@ func (f *explainFlags) hook() (*auth.Hook, error) {
 
 // printExplanation writes the decision, then a line for every rule asked.
 func printExplanation(out io.Writer, e *auth.Explanation) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s: %s\n", e.Decision, e.Rule)
+	var b strings.Builder
+	b.WriteString(e.Decision.String() + ": " + e.Rule + "\n")
 	if e.Narrower {
-		fmt.Fprintln(w, "A rule denies a part of what the filter matches: those messages are not delivered.")
+		b.WriteString("A rule denies a part of what the filter matches: those messages are not delivered.\n")
 	}
 	for _, s := range e.Steps {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.Rule, s.Decision, s.Text, s.Why)
+		b.WriteString("  " + strings.Join([]string{s.Rule, s.Decision.String(), s.Text, s.Why}, "\t") + "\n")
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
 	}
 	return w.Flush()
 }
