@@ -31,6 +31,9 @@ type StoredClient struct {
 // StoredSubscription is a subscription as it was granted.
 type StoredSubscription struct {
 	ClientID string
+	// Session is the number of the session in a Store; hooks leave it 0 and
+	// name the ClientID.
+	Session uint64
 	// Subscription has the full filter, with $share, and the QoS granted.
 	packets.Subscription
 	// SubscriptionID is the Subscription Identifier, 0 if it has none.
