@@ -130,6 +130,11 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		return reason // a hook closed the connection, or the time for the CONNECT is over
 	}
 	c.sessionExpiry = s.sessionExpiry(pk)
+	if c.sessionExpiry > 0 && s.options.Store != nil {
+		if err := s.options.Store.Err(); err != nil {
+			return storeUnavailable(err)
+		}
+	}
 	s.limitKeepAlive(c)
 	ack := s.connack(c, pk, authData)
 	if err := c.canTake(ack); err != nil {
@@ -144,6 +149,9 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
+	}
+	if err := s.keepSession(c, &a); err != nil {
+		return err
 	}
 	ack.SessionPresent = a.present && pk.Version != packets.V31
 	err = c.appendPacket(ack)
@@ -248,6 +256,9 @@ func (s *Server) connack(c *Client, pk *packets.Connect, authData []byte) *packe
 	}
 	if info := s.options.ResponseInformation; info != "" && (c.responseInfo || capabilities.Compatibilities.AlwaysReturnResponseInfo) {
 		p.ResponseInformation = info // [MQTT-3.1.2-28]
+	}
+	if s.options.AnnounceDurability && s.options.Store != nil && c.sessionExpiry > 0 {
+		p.User = append(p.User, packets.UserProperty{Key: "durability", Value: c.durability().String()})
 	}
 	if c.authMethod != "" {
 		p.AuthenticationMethod, p.AuthenticationData = c.authMethod, authData

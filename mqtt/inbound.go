@@ -26,7 +26,10 @@ type inbound struct {
 	answers []byte          // acknowledgements to the client, not yet queued
 	forward []byte          // encoded properties of the PUBLISH in hand
 	noted   uint16          // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
-	auth    *authExchange
+	// completions are the PUBCOMPs in acks that wait for the next commit.
+	completions int
+	acks        *ackQueue // acknowledgements that wait for the store, nil if there never were any
+	auth        *authExchange
 }
 
 func (in *inbound) session() *session { return in.client.session.Load() }
@@ -88,6 +91,7 @@ func (in *inbound) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			in.server.panicked(p)
+			in.commitRest()
 			if in.noted != 0 {
 				in.session().released(in.noted) // the message went nowhere, so it may come again
 			}
@@ -115,6 +119,9 @@ func (in *inbound) run() (err error) {
 // one piece, in order.
 func (in *inbound) acknowledge(t packets.Type, id uint16, code packets.Code) {
 	c := in.client
+	if in.deferred(pendingAck{t: t, id: id, code: code}) {
+		return
+	}
 	if in.server.hooks.load().wantsSent() {
 		in.answer() // if the hook was added in the middle of a batch
 		c.appendAck(t, id, code)

@@ -68,6 +68,8 @@ type StoreTx interface {
 	PutSession(*StoredSession)
 	// DeleteSession removes the session with all that belongs to it.
 	DeleteSession(session uint64)
+	// ResetSession removes all that belongs to the session, except its queue.
+	ResetSession(session uint64)
 	// PutSubscription writes or replaces a subscription of a session.
 	PutSubscription(session uint64, sub *StoredSubscription)
 	DeleteSubscription(session uint64, filter string)
