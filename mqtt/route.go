@@ -348,10 +348,14 @@ func (p *publication) outgoing(ids []uint32, retain bool, clock clock) outgoing 
 // flush writes what the touched receivers have queued, without blocking, and
 // spends the counters.
 func (r *router) flush() {
-	for i, c := range r.touched {
-		c.flush()
-		r.touched[i] = nil
+	if len(r.touched) >= jointReceivers {
+		r.server.joint.flush(r.server, r.touched)
+	} else {
+		for _, c := range r.touched {
+			c.flush()
+		}
 	}
+	clear(r.touched)
 	r.touched = r.touched[:0]
 	r.server.stats.add(r.shard, &r.traffic)
 }

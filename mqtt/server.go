@@ -35,6 +35,7 @@ type Server struct {
 	retained  retained
 	deadlines *deadlines
 	stats     counters
+	joint     jointFlush
 	keys      atomic.Uint64
 	tight     atomic.Bool // the memory budget is nearly spent
 	spent     atomic.Bool // it is spent: nothing that is held may grow
