@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -59,6 +60,9 @@ func (j *jointFlush) full() bool {
 func (j *jointFlush) add(clients []*Client) (budget int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if len(j.list)+len(clients) > cap(j.list) && j.next >= len(j.list)/2 { // a busy list is never empty
+		j.list, j.next = slices.Delete(j.list, 0, j.next), 0
+	}
 	j.list = append(j.list, clients...)
 	if j.writers >= max(1, runtime.GOMAXPROCS(0)/2) { // the other processors are for publishers
 		return 0
@@ -73,10 +77,10 @@ func (j *jointFlush) add(clients []*Client) (budget int) {
 // and the caller must see to the rest; false when the list is empty.
 func (j *jointFlush) write(budget int) (more bool) {
 	var turn [jointTurn]*Client
-	for budget > 0 {
-		n := j.take(&turn)
+	for {
+		n, empty := j.take(&turn, budget)
 		if n == 0 {
-			return false
+			return !empty
 		}
 		budget -= n
 		for _, c := range turn[:n] {
@@ -84,7 +88,6 @@ func (j *jointFlush) write(budget int) (more bool) {
 			c.flush()
 		}
 	}
-	return true
 }
 
 // writeAll writes until the list is empty. It is a goroutine where a publisher
@@ -95,21 +98,21 @@ func (j *jointFlush) writeAll() {
 	}
 }
 
-// take moves the clients whose turn it is to turn. None are left where it
-// returns 0: the caller then writes no more.
-func (j *jointFlush) take(turn *[jointTurn]*Client) int {
+// take moves the clients whose turn it is to turn, at most budget of them, and
+// returns how many they are. Where the list is empty the caller writes no more.
+func (j *jointFlush) take(turn *[jointTurn]*Client, budget int) (n int, empty bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := copy(turn[:], j.list[j.next:])
-	clear(j.list[j.next : j.next+n])
-	j.next += n
-	if j.next == len(j.list) {
+	waiting := j.list[j.next:]
+	if len(waiting) == 0 {
 		j.list, j.next = j.list[:0], 0
-	}
-	if n == 0 {
 		j.writers--
+		return 0, true
 	}
-	return n
+	n = copy(turn[:min(len(turn), max(budget, 0))], waiting)
+	clear(waiting[:n])
+	j.next += n
+	return n, false
 }
 
 // enlist notes that the connection is on the list of receivers to write to, and
