@@ -198,6 +198,9 @@ func (r *router) deliver(t *target, p *publication) {
 	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
 	retain := p.retain && t.rap
 	if qos > 0 {
+		if t.session.pass(r, t, p, qos, retain) {
+			return
+		}
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
 		return
 	}
