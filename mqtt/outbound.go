@@ -28,6 +28,7 @@ type outbound struct {
 	// lastRouter appended last: it will flush, so it need not note this
 	// receiver again.
 	lastRouter *router
+	listed     bool // for the next joint flush
 
 	aliases aliasTable
 }

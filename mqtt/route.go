@@ -203,6 +203,9 @@ func (r *router) deliver(t *target, p *publication) {
 	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
 	retain := p.retain && t.rap
 	if qos > 0 {
+		if t.session.pass(r, t, p, qos, retain) {
+			return
+		}
 		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain, waits: p.waits(qos)})
 		return
 	}
@@ -361,10 +364,14 @@ func (p *publication) outgoing(ids []uint32, retain bool, clock clock) outgoing 
 // flush writes what the touched receivers have queued, without blocking, and
 // spends the counters.
 func (r *router) flush() {
-	for i, c := range r.touched {
-		c.flush()
-		r.touched[i] = nil
+	if len(r.touched) >= jointReceivers {
+		r.server.joint.flush(r.server, r.touched)
+	} else {
+		for _, c := range r.touched {
+			c.flush()
+		}
 	}
+	clear(r.touched)
 	r.touched = r.touched[:0]
 	r.server.stats.add(r.shard, &r.traffic)
 }

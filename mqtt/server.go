@@ -38,6 +38,7 @@ type Server struct {
 	completer completer
 	sessions  atomic.Uint64 // number of the newest session in the store
 	mender    mender
+	joint     jointFlush
 	keys      atomic.Uint64
 	tight     atomic.Bool // the memory budget is nearly spent
 	spent     atomic.Bool // it is spent: nothing that is held may grow

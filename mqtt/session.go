@@ -337,7 +337,7 @@ func (s *session) discardUncounted(d delivery, reason DropReason) {
 
 func (s *session) notifyDropped(d delivery, reason DropReason) {
 	tell := s.server.hooks.load().onPublishDropped
-	if tell == nil {
+	if tell == nil || d.msg == passed {
 		return
 	}
 	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
@@ -350,7 +350,7 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 
 // notify has observers of a QoS flow told.
 func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
-	if tell == nil {
+	if tell == nil || d.msg == passed {
 		return
 	}
 	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
