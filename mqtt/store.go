@@ -79,7 +79,8 @@ type StoreTx interface {
 	// Enqueue queues one message for sessions: the body is kept once.
 	Enqueue(body *StoredBody, to []StoredReference)
 	// Release notes that PUBREC came for a delivery: its body is needed no more.
-	Release(session, place uint64)
+	// total is that of its reference, which QueueEnds and Queue go on returning.
+	Release(session, place, total uint64)
 	// Dequeue removes a delivery.
 	Dequeue(session, place uint64)
 	// DequeueBefore removes all deliveries of a session before a place.
@@ -176,6 +177,7 @@ type StoredBody struct {
 type StoredDelivery struct {
 	Reference StoredReference
 	Body      StoredBody
-	// Released tells that PUBREC came; there is no body then.
+	// Released tells that PUBREC came; there is no body then, and of the
+	// reference only Session, Place and Total.
 	Released bool
 }

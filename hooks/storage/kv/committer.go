@@ -15,8 +15,11 @@ type Level uint8
 const (
 	// Sync submissions are done when they are on the disk.
 	Sync Level = iota
-	// Lazy submissions wake nobody: they ride along with the next Sync one, or
-	// are written without a sync after Options.LazyDelay or LazyBytes. A crash
+	// Written submissions are done when the engine has them, and wait for no
+	// sync: a crash of the process leaves them, a crash of the machine may not.
+	Written
+	// Lazy submissions wake nobody: they ride along with the next other one,
+	// or are written without a sync after Options.LazyDelay or LazyBytes. A crash
 	// may lose those that were written alone.
 	Lazy
 )
@@ -179,7 +182,7 @@ func (c *Committer) noteLocked(g *group, level Level) bool {
 	if c.urgent {
 		return false // it has been woken and has not looked yet
 	}
-	if level == Sync || len(c.queue) > 1 || g.batch.Size() >= c.opts.LazyBytes {
+	if level != Lazy || len(c.queue) > 1 || g.batch.Size() >= c.opts.LazyBytes {
 		c.urgent = true
 		return true
 	}
@@ -256,7 +259,7 @@ func (c *Committer) stillUrgentLocked() bool {
 	switch {
 	case len(c.queue) == 0:
 		return false
-	case len(c.queue) > 1 || c.queue[0].sync:
+	case len(c.queue) > 1 || c.queue[0].awaited:
 		return true
 	}
 	c.lazyDue = true
