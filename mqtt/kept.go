@@ -387,12 +387,12 @@ func (s *session) storeRelease(d *delivery) {
 	}
 	if s.level() == StoreLazy && s.client != nil {
 		d.state = awaitCmp
-		s.changing().Release(s.backlog.number, d.seq)
+		s.changing().Release(s.backlog.number, d.seq, s.backlog.total)
 		s.appendPubrel(s.client, d.packetID, packets.CodeSuccess)
 		return
 	}
 	d.state = awaitStore
-	s.changing().Release(s.backlog.number, d.seq)
+	s.changing().Release(s.backlog.number, d.seq, s.backlog.total)
 	s.backlog.released = append(s.backlog.released, d.packetID)
 }
 

@@ -170,9 +170,9 @@ func (s *session) storeAgain() {
 		switch d.state {
 		case awaitStore:
 			b.released = append(b.released, d.packetID)
-			tx.Release(b.number, d.seq)
+			tx.Release(b.number, d.seq, b.total)
 		case awaitRel, awaitCmp:
-			tx.Release(b.number, d.seq)
+			tx.Release(b.number, d.seq, b.total)
 		case unused, unsent, awaitAck:
 		}
 	}
