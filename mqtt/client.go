@@ -49,7 +49,8 @@ type Client struct {
 	polled   bool           // its descriptor is known to the parker's poller
 	inbound  inboundAliases // kept for the reader while parked
 
-	over atomic.Bool // ending is set; the reader asks after every packet
+	over   atomic.Bool // ending is set; the reader asks after every packet
+	values atomic.Pointer[[]clientValue]
 
 	mu       sync.Mutex
 	ending   error // why the connection ends, nil while it does not

@@ -62,6 +62,7 @@ func (in *inbound) connect(pk *packets.Connect) error {
 	if err := c.checkConnect(pk); err != nil {
 		return err
 	}
+	in.epoch = s.accessEpoch.Load()
 	set := s.hooks.load()
 	if set.onPacketRead != nil {
 		changed, err := set.readPacket(c, pk)
@@ -166,6 +167,10 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	if c.isEnding() {
 		return nil // another connection took over in the meantime
 	}
+	if a.present { // the rules, or its address, may be others than when it subscribed
+		s.recheckDeliveries(set, c)
+	}
+	s.recheckSince(c, in.epoch)
 	a.session.open(c)
 	for _, tell := range set.onSessionEstablished {
 		tell(c, pk)

@@ -30,6 +30,7 @@ type inbound struct {
 	completions int
 	acks        *ackQueue // acknowledgements that wait for the store, nil if there never were any
 	auth        *authExchange
+	epoch       uint64 // of access when the CONNECT came
 }
 
 func (in *inbound) session() *session { return in.client.session.Load() }

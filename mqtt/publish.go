@@ -200,10 +200,7 @@ func (in *inbound) authorize(set *hookSet, topic string) error {
 	if isOwnTopic(topic) {
 		return protocolErrorf(packets.ErrNotAuthorized, "topics under %s are the server's own", topic[:strings.IndexByte(topic+"/", '/')])
 	}
-	if !set.allowed(c, topic, true) {
-		return protocolErrorf(packets.ErrNotAuthorized, "not authorized to publish to this topic")
-	}
-	return nil
+	return set.allowed(c, topic, true)
 }
 
 // isOwnTopic tells that only the server publishes to a topic.

@@ -160,7 +160,7 @@ func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool
 			return nil, true
 		}
 		cur.last = topic
-		if e.seq <= cur.newest && topics.Match(cur.filter, topic) && !e.message.expired(now) {
+		if e.seq <= cur.newest && topics.Match(cur.filter, topic) && !e.message.expired(now) && (cur.sub == nil || cur.sub.delivers(topic)) {
 			return e.message, false
 		}
 	}

@@ -107,7 +107,7 @@ func (r *router) lookup(topic string) *route {
 func (r *router) find(topic string) *route {
 	rt := &route{topic: topic, generation: r.server.index.Generation(topic)}
 	r.matched = r.server.index.Match(topic, r.matched[:0])
-	rt.targets = merge(r.matched, r.self)
+	rt.targets = merge(r.matched, r.self, topic)
 	clear(r.matched)
 	r.remember(rt)
 	return rt
@@ -131,15 +131,16 @@ func (r *router) remember(rt *route) {
 // merge joins the matching subscriptions of each session into one target with
 // the highest QoS [MQTT-3.3.4-2], all Subscription Identifiers [MQTT-3.3.4-3]
 // [MQTT-3.3.4-4] and without those that do not want their own messages
-// [MQTT-3.8.3-3].
-func merge(subs []*subscription, self *session) []target {
+// [MQTT-3.8.3-3] or may not have the topic's. Members of shared subscriptions
+// are asked for when one is picked.
+func merge(subs []*subscription, self *session, topic string) []target {
 	targets := make([]target, 0, len(subs))
 	var places map[*session]int
 	if len(subs) > 16 {
 		places = make(map[*session]int, len(subs))
 	}
 	for _, sub := range subs {
-		if sub.session != nil && sub.session == self && sub.noLocal {
+		if sub.session != nil && (sub.session == self && sub.noLocal || !sub.delivers(topic)) {
 			continue
 		}
 		at := -1

@@ -44,6 +44,8 @@ type Server struct {
 	spent     atomic.Bool // it is spent: nothing that is held may grow
 	inline    *Client
 
+	accessEpoch atomic.Uint64 // counts RecheckAccess
+
 	done       chan struct{}  // closed when the server stops
 	stopped    chan struct{}  // closed when it has stopped
 	goroutines sync.WaitGroup // every goroutine of the server

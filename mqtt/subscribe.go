@@ -29,6 +29,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	if err := c.checkSubscribe(pk); err != nil {
 		return nil, err
 	}
+	epoch := s.accessEpoch.Load()
 	set := s.hooks.load()
 	pk = set.changeSubscribe(c, pk)
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
@@ -44,6 +45,10 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		}
 		answer.Codes[i] = packets.Code(qos) // [MQTT-3.9.3-1]
 		sub := newSubscription(wanted, qos, pk.Properties.SubscriptionIDs)
+		if set.deliveryCheckers != nil && !c.inline {
+			_, filter, _ := topics.SplitShare(wanted.Filter)
+			sub.check.Store(set.deliveryCheck(c, filter))
+		}
 		granted = append(granted, sub)
 	}
 	if err := in.makeSubscriptions(granted); err != nil {
@@ -57,6 +62,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	if c.problemInformation {
 		answer.Properties.ReasonString = clipped(reasons.text)
 	}
+	s.recheckSince(c, epoch)
 	for _, tell := range set.onSubscribed {
 		tell(c, pk, answer.Codes)
 	}
@@ -116,8 +122,10 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription) (byte, error) 
 		return 0, packets.ErrSharedSubscriptionsNotSupported
 	case capabilities.WildcardSubAvailable == Unavailable && strings.ContainsAny(filter, "+#"):
 		return 0, packets.ErrWildcardSubscriptionsNotSupported
-	case !c.inline && !set.allowed(c, filter, false):
-		return 0, protocolErrorf(packets.ErrNotAuthorized, "not authorized")
+	case !c.inline:
+		if err := set.allowed(c, filter, false); err != nil {
+			return 0, err
+		}
 	}
 	qos := min(wanted.QoS, capabilities.maximumQoS())
 	for _, ask := range set.grants {

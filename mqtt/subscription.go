@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"sync/atomic"
+
 	"github.com/linnetmq/linnet/packets"
 	"github.com/linnetmq/linnet/topics"
 )
@@ -18,6 +20,8 @@ type subscription struct {
 	retainAsPublished bool
 	retainHandling    byte
 	id                uint32 // Subscription Identifier, 0 none
+
+	check atomic.Pointer[deliveryCheck] // nil: everything may be delivered
 }
 
 func (sub *subscription) ids() []uint32 {
