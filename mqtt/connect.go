@@ -79,6 +79,7 @@ func (in *inbound) connect(pk *packets.Connect) error {
 			return err
 		}
 	}
+	c.username = pk.Username // a hook may name the client, by its certificate for example
 	if c.authMethod != "" {
 		return in.beginAuth(pk)
 	}

@@ -184,6 +184,9 @@ func (in *inbound) feed(fresh int) error {
 	c := in.client
 	c.heard.Store(int64(in.server.clock.now()))
 	in.traffic.bytesIn += int64(fresh)
+	if in.session() == nil {
+		in.buf = shrink(in.buf) // authentication may wait for long
+	}
 	b := in.buf
 	used, err := in.packets(b)
 	in.settle()
