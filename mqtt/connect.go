@@ -103,10 +103,11 @@ func (c *Client) checkConnect(pk *packets.Connect) error {
 		return protocolErrorf(packets.ErrQoSNotSupported, "a Will of QoS %d; the maximum is %d", pk.Will.QoS, capabilities.maximumQoS())
 	case pk.WillFlag && pk.Will.Retain && capabilities.RetainAvailable == Unavailable: // [MQTT-3.2.2-13]
 		return protocolErrorf(packets.ErrRetainNotSupported, "a retained Will; retained messages are switched off here")
-	case capabilities.MaximumClients > 0 && c.server.stats.connected.Load() >= capabilities.MaximumClients:
-		return protocolErrorf(packets.ErrServerBusy, "all %d connections are taken", capabilities.MaximumClients)
 	case c.server.tight.Load():
 		return protocolErrorf(packets.ErrQuotaExceeded, "the server is short of memory")
+	}
+	if most, full := c.server.full(); full {
+		return protocolErrorf(packets.ErrServerBusy, "all %d connections are taken", most)
 	}
 	if pk.ClientID == "" {
 		c.clientID = newClientID()

@@ -44,7 +44,8 @@ type Server struct {
 	spent     atomic.Bool // it is spent: nothing that is held may grow
 	inline    *Client
 
-	accessEpoch atomic.Uint64 // counts RecheckAccess
+	accessEpoch    atomic.Uint64 // counts RecheckAccess
+	maximumClients atomic.Int64  // 0: no bound
 
 	done       chan struct{}  // closed when the server stops
 	stopped    chan struct{}  // closed when it has stopped
@@ -89,6 +90,7 @@ func New(opts *Options) *Server {
 		inlineSubs: make(map[inlineKey]*inlineSubscription),
 	}
 	s.options, s.invalid = opts.withDefaults()
+	s.maximumClients.Store(s.options.Capabilities.MaximumClients)
 	s.log = s.options.Logger
 	s.limited = &limitedLog{log: s.log, clock: s.clock}
 	s.shares = shares{seed: s.registry.seed, groups: make(map[string]*shareGroup)}
@@ -102,7 +104,11 @@ func New(opts *Options) *Server {
 func (s *Server) nextKey() uint64 { return s.keys.Add(1) }
 
 // Options returns a copy of the options in force, defaults filled in.
-func (s *Server) Options() Options { return s.options }
+func (s *Server) Options() Options {
+	options := s.options
+	options.Capabilities.MaximumClients = s.maximumClients.Load()
+	return options
+}
 
 // AddListener binds the listener's address. Its connections are served from
 // Serve on, or at once if the server serves already.

@@ -47,6 +47,7 @@ var doors = []door{
 
 	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
+	{packages: "internal/logfile"},
 	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
 	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth"}},
