@@ -312,6 +312,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
 	o.commitLocked(buf)
+	o.messages++
 	if r == nil {
 		o.mu.Unlock()
 		c.server.stats.sent(packets.TypePublish, size)

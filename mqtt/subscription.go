@@ -17,6 +17,7 @@ type subscription struct {
 	retainAsPublished bool
 	retainHandling    byte
 	id                uint32 // Subscription Identifier, 0 none
+	at                instant
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -30,7 +31,7 @@ func (sub *subscription) ids() []uint32 {
 // starts sending it the retained messages it asks for [MQTT-3.3.1-9]
 // [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions.
 func (s *Server) subscribe(sess *session, sub *subscription) {
-	sub.session = sess
+	sub.session, sub.at = sess, s.clock.now()
 	share, filter, shared := topics.SplitShare(sub.filter)
 	sess.mu.Lock()
 	if sess.ended {
