@@ -1,9 +1,6 @@
 package mqtt
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
 // storing gathers what one publication changes in the store: references to it
 // in the queues of sessions, the packet identifier under which it came.
@@ -261,6 +258,3 @@ func (s *Server) noteStore(err error) {
 		s.storeMissed()
 	}
 }
-
-// wall is the wall clock time of an instant.
-func (c clock) wall(at instant) time.Time { return time.Now().Add(time.Duration(at - c.now())) }

@@ -239,6 +239,22 @@ func (s *session) takePlace(d delivery) (slot *delivery, dup bool) {
 	return s.window.keep(d), d.seq < b.sentBefore
 }
 
+// queued counts the messages that wait. s.mu is held.
+func (s *session) queued() int {
+	if s.backlog != nil {
+		return s.queue.len + s.backlog.len()
+	}
+	return s.queue.len
+}
+
+// queuedBytes is the size of the messages that wait. s.mu is held.
+func (s *session) queuedBytes() int64 {
+	if s.backlog != nil {
+		return s.queue.bytes + s.backlog.bytes()
+	}
+	return s.queue.bytes
+}
+
 // hasQueued tells whether messages wait. s.mu is held.
 func (s *session) hasQueued() bool {
 	return s.queue.len > 0 || s.backlog != nil && !s.backlog.idle()
@@ -338,6 +354,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
 	o.commitLocked(buf)
+	o.messages++
 	if r == nil {
 		o.mu.Unlock()
 		c.server.stats.sent(packets.TypePublish, size)

@@ -191,6 +191,7 @@ func (in *inbound) feed(fresh int) error {
 	used, err := in.packets(b)
 	in.settle()
 	in.answer()
+	c.received.add(&in.traffic)
 	in.flush()
 	c.flush()
 	if err == nil {

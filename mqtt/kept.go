@@ -64,7 +64,7 @@ func (s *session) pushKept(d delivery) {
 func (s *session) makeRoom(d *delivery) bool {
 	b, limits := s.backlog, s.limits()
 	fits := func() bool {
-		messages, bytes := b.len()+s.queue.len, b.bytes()+s.queue.bytes
+		messages, bytes := s.queued(), s.queuedBytes()
 		return messages < limits.messages && (bytes+d.msg.size() <= limits.bytes || messages == 0)
 	}
 	if fits() {

@@ -258,11 +258,7 @@ func (s *session) full() bool {
 	s.mu.Lock()
 	defer s.unlock()
 	limits := s.limits()
-	messages, bytes := s.queue.len-s.queue.qos0, s.queue.bytes
-	if s.backlog != nil {
-		messages, bytes = messages+s.backlog.len(), bytes+s.backlog.bytes()
-	}
-	return messages >= limits.messages || bytes >= limits.bytes
+	return s.queued()-s.queue.qos0 >= limits.messages || s.queuedBytes() >= limits.bytes
 }
 
 // refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason

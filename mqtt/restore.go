@@ -186,6 +186,7 @@ func (s *Server) restoreOffline(from *StoredClient, b *backlog) *session {
 	if !from.DisconnectedAt.IsZero() {
 		since = min(since, s.clock.at(from.DisconnectedAt))
 	}
+	sess.leftAt = since
 	if from.Will != nil {
 		delay := time.Duration(from.Will.Properties.WillDelayInterval) * time.Second
 		sess.will = &delayedWill{client: sess.offlineClient(), will: from.Will, due: max(1, since+instant(delay))}

@@ -280,6 +280,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
 		o.aliases.maximum == 0 && (c.maximumPacketSize == 0 || len(p.frame) <= int(c.maximumPacketSize)) {
 		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...))
+		o.messages++
 		r.traffic.bytesOut += int64(len(p.frame))
 		r.traffic.out[packets.TypePublish]++
 		r.noteLocked(c)

@@ -47,6 +47,8 @@ type session struct {
 
 	deadline deadline // session expiry or will delay, whichever is first
 	endsAt   instant  // when the offline session expires, 0 never
+	leftAt   instant  // when its last connection ended, 0 while there was none
+	dropped  int64    // messages it lost
 }
 
 func (s *Server) newSession(clientID, username string) *session {
@@ -191,6 +193,7 @@ func (s *session) detach(c *Client, will *delayedWill) (held, end bool) {
 	s.offlineCounted = true
 	s.server.stats.offline.Add(1)
 	now := s.server.clock.now()
+	s.leftAt = now
 	s.endsAt = 0
 	if s.expiry != expiryNever {
 		s.endsAt = now + instant(s.expiry)*instant(time.Second)
@@ -331,6 +334,7 @@ func (s *session) discardUncounted(d delivery, reason DropReason) {
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
 	}
+	s.dropped++
 	s.server.stats.drop(reason)
 	s.notifyDropped(d, reason)
 }

@@ -22,6 +22,7 @@ type subscription struct {
 	id                uint32 // Subscription Identifier, 0 none
 
 	check atomic.Pointer[deliveryCheck] // nil: everything may be delivered
+	at    instant
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -62,7 +63,7 @@ func (sub *subscription) stored() *StoredSubscription {
 
 // enter puts a subscription to its session and into the index. sess.mu is held.
 func (s *Server) enter(sess *session, sub *subscription) {
-	sub.session = sess
+	sub.session, sub.at = sess, s.clock.now()
 	share, filter, shared := topics.SplitShare(sub.filter)
 	old := sess.subscriptions.put(sub)
 	if old == nil {
