@@ -120,13 +120,18 @@ func (o *Options) fill() {
 // Submit takes whatever it is given: it is for the caller to look at Pending and
 // to stop reading from its clients while that is too much.
 func (c *Committer) Submit(b *Batch, level Level, done func(error)) {
+	if !c.Offer(b, level, done) && done != nil {
+		done(ErrClosed)
+	}
+}
+
+// Offer is Submit for a caller who holds a lock that done may want: after Close
+// it returns false and does not call done.
+func (c *Committer) Offer(b *Batch, level Level, done func(error)) bool {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
-		if done != nil {
-			done(ErrClosed)
-		}
-		return
+		return false
 	}
 	g := c.gatheringLocked(b.Size())
 	g.add(b, level, done)
@@ -136,6 +141,7 @@ func (c *Committer) Submit(b *Batch, level Level, done func(error)) {
 	if wake {
 		c.signal()
 	}
+	return true
 }
 
 // Pending returns the bytes submitted and not yet done: what the Committer holds
