@@ -72,10 +72,7 @@ func (t *tx) PutSession(s *mqtt.StoredSession) {
 // DeleteSession does as mqtt.StoreTx says.
 func (t *tx) DeleteSession(session uint64) {
 	t.session = max(t.session, session)
-	t.key = appendNumberKey(t.key[:0], prefixSession, session)
-	t.batch.Delete(t.key)
-	t.deleteAll(prefixSubscription, session)
-	t.deleteAll(prefixReceived, session)
+	t.ResetSession(session)
 	if t.store.rangeDeletes {
 		t.deleteAll(prefixReference, session)
 	} else { // the queue may be long: it goes in the background
@@ -85,6 +82,14 @@ func (t *tx) DeleteSession(session uint64) {
 		t.store.purge.note()
 	}
 	t.settled = append(t.settled, settlement{session, 0, math.MaxUint64})
+}
+
+// ResetSession does as mqtt.StoreTx says.
+func (t *tx) ResetSession(session uint64) {
+	t.key = appendNumberKey(t.key[:0], prefixSession, session)
+	t.batch.Delete(t.key)
+	t.deleteAll(prefixSubscription, session)
+	t.deleteAll(prefixReceived, session)
 }
 
 func (t *tx) deleteAll(prefix byte, session uint64) {
