@@ -106,14 +106,19 @@ func (w *window) keep(d delivery) *delivery {
 	return slot
 }
 
-// restore stores d under an identifier that an earlier run gave it.
-func (w *window) restore(d delivery, id uint16) {
+// makeFree makes the slot of an identifier free that is not in use.
+func (w *window) makeFree(id uint16) {
 	if w.slots == nil {
 		w.slots = make([]delivery, firstSlots)
 	}
 	for w.slot(id).state != unused && len(w.slots) < allSlots {
 		w.grow()
 	}
+}
+
+// restore stores d under an identifier that an earlier run gave it.
+func (w *window) restore(d delivery, id uint16) {
+	w.makeFree(id)
 	w.put(d, id)
 	w.nextID = id
 }

@@ -32,9 +32,12 @@ func (s *Server) keepSession(c *Client, a *attachment) error {
 	}
 	var changes storeChanges
 	a.session.mu.Lock()
+	err := a.session.openLocked()
 	a.session.save(&changes)
 	a.session.unlock()
-	err := s.await(&changes, c.durability())
+	if err == nil {
+		err = s.await(&changes, c.durability())
+	}
 	if err == nil {
 		return nil
 	}

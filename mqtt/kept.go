@@ -299,7 +299,8 @@ func (s *session) resume(d delivery) {
 		return
 	}
 	d.msg, d.qos, d.state = new(Message), 2, awaitRel
-	s.window.restore(d, id)
+	s.window.makeFree(id)
+	s.window.keep(d)
 	s.countInflight(1, d)
 	s.outstanding++
 	if s.client == nil {
@@ -324,7 +325,7 @@ func (s *Server) storedMessage(body *StoredBody) *Message {
 // for the first time. s.mu is held.
 func (s *session) openLocked() error {
 	b := s.backlog
-	if b.opened {
+	if b == nil || b.opened {
 		return nil
 	}
 	first, last, err := s.server.options.Store.QueueEnds(b.number)
