@@ -42,7 +42,7 @@ func BenchmarkAccess(b *testing.B) {
 	} {
 		for _, qos := range []byte{0, 1} {
 			b.Run(fmt.Sprintf("%s/qos%d", bc.name, qos), func(b *testing.B) {
-				f := newFlowOf(b, "bench/#", 5, qos, 64, bc.hooks...)
+				f := newFlowOf(b, "bench/#", 5, true, qos, 64, bc.hooks...)
 				f.run(b)
 				before := cpuTime(b)
 				for b.Loop() {

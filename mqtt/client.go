@@ -40,8 +40,9 @@ type Client struct {
 	out     outbound
 
 	heard    atomic.Int64 // instant of the last bytes received
-	deadline deadline     // CONNECT time-out, then Keep Alive
-	shard    uint32       // of the counters
+	received received
+	deadline deadline // CONNECT time-out, then Keep Alive
+	shard    uint32   // of the counters
 
 	parkable bool           // its transport is a raw socket
 	parked   atomic.Bool    // no goroutine reads it; whoever clears this starts one

@@ -117,7 +117,8 @@ type OnStop interface{ OnStop() }
 type OnSysInfoTick interface{ OnSysInfoTick(stats *Stats) }
 
 // OnConnect may refuse a valid CONNECT before authentication: a packets.Code
-// as error is sent in the CONNACK, any other error means 0x83.
+// as error is sent in the CONNACK, any other error means 0x83. It may set the
+// packet's Username, which becomes the client's.
 type OnConnect interface {
 	OnConnect(cl *Client, pk *packets.Connect) error
 }

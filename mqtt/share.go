@@ -76,6 +76,13 @@ func (x *shares) leave(full string, sub *subscription) (empty bool) {
 	return false
 }
 
+// find returns the shared subscription with a full filter, nil if there is none.
+func (x *shares) find(full string) *shareGroup {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.groups[full]
+}
+
 func (g *shareGroup) list() []*subscription {
 	if p := g.members.Load(); p != nil {
 		return *p
