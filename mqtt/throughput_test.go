@@ -37,11 +37,11 @@ const batchMessages = 500
 
 func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
-	return newFlowTo(tb, subscribers, true, qos, size, hooks...)
+	return newFlowOf(tb, "bench/topic", subscribers, true, qos, size, hooks...)
 }
 
-// newFlowTo is newFlow with subscribers whose sessions survive, or not.
-func newFlowTo(tb testing.TB, subscribers int, cleanStart bool, qos byte, size int, hooks ...any) *flow {
+// newFlowOf is newFlow with subscribers of a filter, whose sessions survive or not.
+func newFlowOf(tb testing.TB, filter string, subscribers int, cleanStart bool, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
 	s := mqtt.New(&mqtt.Options{SysTopicResendInterval: -1})
 	for _, hook := range append(hooks, new(auth.AllowHook)) {
@@ -64,7 +64,7 @@ func newFlowTo(tb testing.TB, subscribers int, cleanStart bool, qos byte, size i
 	f := &flow{qos: qos, count: min(batchMessages, 1<<20/size)} // fewer than a receiver may have pending
 	for i := range subscribers {
 		conn := dialAs(tb, l.Address(), fmt.Sprintf("sub%d", i), cleanStart)
-		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "bench/topic", QoS: 2}}}).Append(nil, packets.V311)
+		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: filter, QoS: 2}}}).Append(nil, packets.V311)
 		if err != nil {
 			tb.Fatal(err)
 		}
