@@ -144,6 +144,7 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
+		a.old.outlast()
 	}
 	ack.SessionPresent = a.present && pk.Version != packets.V31
 	err = c.appendPacket(ack)
@@ -329,6 +330,7 @@ func (s *Server) endSession(sess *session) {
 	c, will := sess.end()
 	if c != nil {
 		c.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection started a new session"))
+		c.outlast()
 	}
 	if will != nil {
 		s.publishWill(will)

@@ -177,9 +177,7 @@ func (in *inbound) feed(fresh int) error {
 	c.heard.Store(int64(in.server.clock.now()))
 	in.traffic.bytesIn += int64(fresh)
 	b := in.buf
-	used, err := in.packets(b)
-	in.settle()
-	in.answer()
+	used, err := in.batch(b)
 	in.flush()
 	c.flush()
 	if err == nil {
@@ -195,6 +193,21 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = b[:copy(b, b[used:])]
 	}
 	return err
+}
+
+// batch handles the complete packets in b, unless another connection has taken
+// over: that one waits for the end of this batch, see Client.outlast.
+func (in *inbound) batch(b []byte) (used int, err error) {
+	c := in.client
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if c.isEnding() {
+		return len(b), nil
+	}
+	used, err = in.packets(b)
+	in.settle()
+	in.answer()
+	return used, err
 }
 
 // packets handles the complete packets at the start of b and returns how many
