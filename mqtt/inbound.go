@@ -188,10 +188,7 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = shrink(in.buf) // authentication may wait for long
 	}
 	b := in.buf
-	used, err := in.packets(b)
-	in.settle()
-	in.answer()
-	c.received.add(&in.traffic)
+	used, err := in.batch(b)
 	in.flush()
 	c.flush()
 	if err == nil {
@@ -207,6 +204,22 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = b[:copy(b, b[used:])]
 	}
 	return err
+}
+
+// batch handles the complete packets in b, unless another connection has taken
+// over: that one waits for the end of this batch, see Client.outlast.
+func (in *inbound) batch(b []byte) (used int, err error) {
+	c := in.client
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if c.isEnding() {
+		return len(b), nil
+	}
+	used, err = in.packets(b)
+	in.settle()
+	in.answer()
+	c.received.add(&in.traffic)
+	return used, err
 }
 
 // packets handles the complete packets at the start of b and returns how many
