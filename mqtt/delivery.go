@@ -113,10 +113,15 @@ func (s *session) pumpLocked(c *Client) (more bool) {
 	if len(s.resend) > 0 {
 		return false
 	}
+	var now instant
+	if s.streams() {
+		now = s.server.clock.now()
+		defer s.streamed(now)
+	}
 	for budget := pumpBudget; budget > 0; budget-- {
-		if len(s.cursors) > 0 && (s.cursorTurn || s.queue.len == 0) {
+		if s.streams() && (s.cursorTurn || s.queue.len == 0) {
 			s.cursorTurn = false
-			sent, room := s.sendRetained(c)
+			sent, room := s.sendRetained(c, now)
 			if !room {
 				return false
 			}

@@ -36,8 +36,9 @@ type Server struct {
 	deadlines *deadlines
 	stats     counters
 	keys      atomic.Uint64
-	tight     atomic.Bool // the memory budget is nearly spent
-	spent     atomic.Bool // it is spent: nothing that is held may grow
+	pausing   atomic.Int32 // sessions that pause in sending retained messages
+	tight     atomic.Bool  // the memory budget is nearly spent
+	spent     atomic.Bool  // it is spent: nothing that is held may grow
 	inline    *Client
 
 	done       chan struct{}  // closed when the server stops

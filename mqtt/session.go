@@ -39,6 +39,7 @@ type session struct {
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
 	cursorTurn     bool
+	pace           pace
 	will           *delayedWill // waits for its Will Delay Interval
 	after          []func()     // calls of hooks, made by unlock
 	calling        bool
