@@ -241,7 +241,7 @@ func (in *inbound) finish(err error) {
 		reason = ending
 	}
 	first := c.setEnding(reason)
-	s.deadlines.stop(&c.deadline)
+	s.deadlines.retire(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil

@@ -69,7 +69,7 @@ func (e *retainedMessage) forget() {
 	}
 	e.seq.Store(gone)
 	if e.deadline != nil {
-		e.server.deadlines.stop(e.deadline)
+		e.server.deadlines.retire(e.deadline)
 	}
 }
 

@@ -269,7 +269,7 @@ func (s *session) closed() (c *Client, will *delayedWill, subs subscriptionSet, 
 	c, will = s.client, s.will
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
-	s.server.deadlines.stop(&s.deadline)
+	s.server.deadlines.retire(&s.deadline)
 	subs, s.subscriptions = s.subscriptions, subscriptionSet{}
 	s.cursors, s.received, s.resend = nil, nil, nil
 	return c, will, subs, true
