@@ -76,9 +76,13 @@ func (c *Client) hasRoom() bool {
 	return c.hasRoomWithin(int(c.server.options.Capabilities.MaximumClientWritesPending) / 2)
 }
 
-// hasRoomWithin is hasRoom with another limit in bytes.
+// hasRoomWithin is hasRoom with another limit in bytes. A connection that ends
+// has none: what waits is for the next one.
 func (c *Client) hasRoomWithin(limit int) bool {
 	o := &c.out
+	if c.isEnding() {
+		return false
+	}
 	if int(o.pendingHint.Load()) <= limit {
 		return true
 	}
