@@ -265,8 +265,13 @@ func tellsCode(reason error) bool {
 // close closes the connection so that the last packet arrives.
 func (in *inbound) close(reason error) {
 	c := in.client
-	if errors.Is(reason, io.EOF) || errors.Is(reason, net.ErrClosed) {
+	if errors.Is(reason, net.ErrClosed) {
 		c.waitDrained(0)
+		return
+	}
+	if errors.Is(reason, io.EOF) { // the peer may have closed one side only, and wait for answers
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
 		return
 	}
 	if errors.Is(reason, packets.ErrServerShuttingDown) {
