@@ -126,9 +126,8 @@ func (c *Client) stop(reason error) {
 	if !c.setEnding(reason) || c.conn == nil {
 		return
 	}
-	connected := c.session.Load() != nil // asked first: identity is written before it is set
-	if connected && c.version == packets.V5 && !errors.Is(reason, errDisconnected) {
-		c.sendDisconnect(reason)
+	if c.session.Load() != nil { // asked first: identity is written before it is set
+		c.tellEnding()
 	}
 	_ = c.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
 	c.wake()
@@ -140,6 +139,15 @@ func (c *Client) stop(reason error) {
 func (c *Client) outlast() {
 	c.handling.Lock()
 	defer c.handling.Unlock()
+}
+
+// tellEnding tells a v5 client why its connection ends, unless it was itself that
+// said so. Of stop and establishSession at least one sees both the reason
+// and the session.
+func (c *Client) tellEnding() {
+	if reason := c.endingReason(); c.version == packets.V5 && !errors.Is(reason, errDisconnected) {
+		c.sendDisconnect(reason)
+	}
 }
 
 // sendDisconnect tells a v5 client why its connection ends [MQTT-4.13.2-1].

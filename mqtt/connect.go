@@ -169,8 +169,9 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	in.handle, in.maximum = (*inbound).connected, int(s.options.Capabilities.MaximumPacketSize)
 	s.watchKeepAlive(c)
-	if c.isEnding() {
-		return nil // another connection took over in the meantime
+	if c.isEnding() { // another connection took over in the meantime, maybe before c had a session
+		c.tellEnding()
+		return nil
 	}
 	if a.present { // the rules, or its address, may be others than when it subscribed
 		s.recheckDeliveries(set, c)

@@ -266,7 +266,7 @@ func (in *inbound) finish(err error) {
 		reason = ending
 	}
 	first := c.setEnding(reason)
-	s.deadlines.stop(&c.deadline)
+	s.deadlines.retire(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
@@ -290,8 +290,13 @@ func tellsCode(reason error) bool {
 // close closes the connection so that the last packet arrives.
 func (in *inbound) close(reason error) {
 	c := in.client
-	if errors.Is(reason, io.EOF) || errors.Is(reason, net.ErrClosed) {
+	if errors.Is(reason, net.ErrClosed) {
 		c.waitDrained(0)
+		return
+	}
+	if errors.Is(reason, io.EOF) { // the peer may have closed one side only, and wait for answers
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
 		return
 	}
 	if errors.Is(reason, packets.ErrServerShuttingDown) {
