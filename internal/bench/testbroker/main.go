@@ -23,10 +23,11 @@ func main() {
 	address := flag.String("listen", "127.0.0.1:1883", "address of the MQTT port")
 	profiles := flag.String("pprof", "", "address of the profiles, on loopback")
 	queue := flag.Int("queue", 10_000_000, "messages that a session may queue")
+	inflight := flag.Int("inflight", 0, "messages in flight to a client; 0: the broker's default")
 	debug := flag.Bool("debug", false, "log what happens")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *address, *profiles, *queue, *debug)
+	err := run(ctx, *address, *profiles, *queue, *inflight, *debug)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testbroker:", err)
@@ -34,9 +35,10 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, address, profiles string, queue int, debug bool) error {
+func run(ctx context.Context, address, profiles string, queue, inflight int, debug bool) error {
 	opts := &mqtt.Options{}
 	opts.Capabilities.MaximumQueueMessages = queue
+	opts.Capabilities.MaximumInflight = uint16(inflight)
 	opts.Capabilities.MaximumDurableQueueMessages = queue
 	opts.Capabilities.MaximumDurableQueueBytes = 8 << 30
 	if debug {
