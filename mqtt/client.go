@@ -40,8 +40,9 @@ type Client struct {
 	out     outbound
 
 	heard    atomic.Int64 // instant of the last bytes received
-	deadline deadline     // CONNECT time-out, then Keep Alive
-	shard    uint32       // of the counters
+	received received
+	deadline deadline // CONNECT time-out, then Keep Alive
+	shard    uint32   // of the counters
 
 	parkable bool           // its transport is a raw socket
 	parked   atomic.Bool    // no goroutine reads it; whoever clears this starts one
@@ -49,7 +50,8 @@ type Client struct {
 	polled   bool           // its descriptor is known to the parker's poller
 	inbound  inboundAliases // kept for the reader while parked
 
-	over atomic.Bool // ending is set; the reader asks after every packet
+	over   atomic.Bool // ending is set; the reader asks after every packet
+	values atomic.Pointer[[]clientValue]
 
 	mu       sync.Mutex
 	ending   error // why the connection ends, nil while it does not

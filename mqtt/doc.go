@@ -25,5 +25,6 @@
 //
 // shard.mu (registry) -> session.mu -> leaf locks (outbound.mu, jointFlush.mu,
 // shareGroup.mu, retained.mu, deadlines.mu, topics.Index). Never two sessions
-// at once. No hook, store call, blocking write or channel send under a lock.
+// at once. No hook, store call, blocking write or channel send under a lock; the
+// one exception are the functions OnDeliveryCheck returns, which must not block.
 package mqtt

@@ -43,9 +43,11 @@ func (in *inbound) settle() {
 	in.session().advanceAll(in.client, in.steps)
 	for _, step := range in.steps {
 		if step.packet == packets.TypePubrel {
+			in.unreceive(step.id, step.known)
 			in.pubcomplete(step.id, step.known)
 		}
 	}
+	in.commitReleases()
 	in.steps = in.steps[:0]
 }
 
@@ -55,7 +57,31 @@ func (in *inbound) pubcomplete(id uint16, known bool) {
 	if !known {
 		code = packets.ErrPacketIDNotFound
 	}
+	if in.stores() && in.client.durability() != DurabilityNone {
+		in.deferAck(packets.TypePubcomp, id, code)
+		in.completions++
+		return
+	}
 	in.acknowledge(packets.TypePubcomp, id, code)
+}
+
+// unreceive removes a packet identifier from the store: PUBCOMP waits for that,
+// else a message that uses it again could be swallowed after a crash.
+func (in *inbound) unreceive(id uint16, known bool) {
+	if b := in.session().backlog; known && b != nil {
+		in.begin().tx.DeleteReceived(b.number, id)
+	}
+}
+
+// commitReleases commits the removals of the PUBRELs just handled.
+func (in *inbound) commitReleases() {
+	if !in.stores() {
+		return
+	}
+	n := in.completions
+	in.completions = 0
+	in.commit(in.client.durability().level(), in.acks, n)
+	in.awaitRoom()
 }
 
 // advanceAll moves the flows of the steps on and sends what that makes room for.

@@ -18,7 +18,7 @@ func (s *session) pass(r *router, t *target, p *publication, qos byte, retain bo
 	out.qos = qos
 	s.mu.Lock()
 	c := s.online.Load()
-	if c == nil || s.durable() || s.over || s.ended || s.calling || len(s.after) > 0 ||
+	if c == nil || s.backlog != nil || s.durable() || s.over || s.ended || s.calling || len(s.after) > 0 ||
 		s.queue.len > 0 || len(s.resend) > 0 || !s.hasRoom(c) ||
 		c.maximumPacketSize > 0 && out.size(c.version) > int(c.maximumPacketSize) {
 		s.unlock()

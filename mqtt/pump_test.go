@@ -15,14 +15,14 @@ func TestPumpLooksForAWhileOnly(t *testing.T) {
 	defer s.Close()
 	const n = 20_000
 	for i := range n {
-		s.retained.set(&Message{Topic: fmt.Sprintf("%05d/y", i), Payload: []byte("x")})
+		s.retained.set(&Message{Topic: fmt.Sprintf("%05d/y", i), Payload: []byte("x")}, nil)
 	}
-	s.retained.set(&Message{Topic: "99999/x", Payload: []byte("x")})
+	s.retained.set(&Message{Topic: "99999/x", Payload: []byte("x")}, nil)
 	sess, c := s.newSession("c", ""), s.newClient(nil, "l")
 	c.receiveMaximum = 10
 	sess.attach(c, 0)
 	sess.online.Store(c)
-	s.subscribe(sess, newSubscription(packets.Subscription{Filter: "+/x"}, 0, nil))
+	s.subscribe(sess, newSubscription(packets.Subscription{Filter: "+/x"}, 0, nil), nil)
 	rounds := 0
 	for more := true; more; rounds++ {
 		sess.mu.Lock()

@@ -28,10 +28,18 @@ type retainedMessage struct {
 // set stores m as the retained message of its topic, or clears it if the
 // payload is empty [MQTT-3.3.1-6] [MQTT-3.3.1-7]. The result is that of the
 // OnRetainMessage event: 1 stored, -1 cleared, 0 nothing to clear.
-func (x *retained) set(m *Message) int64 {
+//
+// The store is told; changes, if not nil, learns how that went.
+func (x *retained) set(m *Message, changes *storeChanges) int64 {
 	if len(m.Payload) == 0 {
-		return x.clear(m.Topic)
+		return x.clear(m.Topic, changes)
 	}
+	return x.put(m, func() { x.server.storeRetained(m, changes) })
+}
+
+// put is set for a message with a payload; store is called in the order of the
+// changes.
+func (x *retained) put(m *Message, store func()) int64 {
 	entry := &retainedMessage{message: m, server: x.server}
 	if m.expires != 0 {
 		entry.deadline = &deadline{owner: entry}
@@ -40,6 +48,7 @@ func (x *retained) set(m *Message) int64 {
 	x.seq++
 	entry.seq = x.seq
 	old := x.tree.put(entry)
+	store()
 	x.mu.Unlock()
 	old.forget()
 	if entry.deadline != nil {
@@ -48,9 +57,12 @@ func (x *retained) set(m *Message) int64 {
 	return 1
 }
 
-func (x *retained) clear(topic string) int64 {
+func (x *retained) clear(topic string, changes *storeChanges) int64 {
 	x.mu.Lock()
 	old := x.tree.delete(topic)
+	if old != nil {
+		x.server.unstoreRetained(topic, changes)
+	}
 	x.mu.Unlock()
 	if old == nil {
 		return 0
@@ -73,6 +85,7 @@ func (e *retainedMessage) expire(instant) {
 	gone := x.tree.get(topic) == e
 	if gone {
 		x.tree.delete(topic)
+		x.server.unstoreRetained(topic, nil)
 	}
 	x.mu.Unlock()
 	if tell := e.server.hooks.load().onRetainedExpired; gone && tell != nil {
@@ -147,7 +160,7 @@ func (cur *retainedCursor) next(x *retained, now instant) (m *Message, done bool
 			return nil, true
 		}
 		cur.last = topic
-		if e.seq <= cur.newest && topics.Match(cur.filter, topic) && !e.message.expired(now) {
+		if e.seq <= cur.newest && topics.Match(cur.filter, topic) && !e.message.expired(now) && (cur.sub == nil || cur.sub.delivers(topic)) {
 			return e.message, false
 		}
 	}
@@ -175,6 +188,9 @@ func (s *session) sendRetained(c *Client) (sent, room bool) {
 		(sub.qos > 0 && !s.hasPlace(c)) {
 		return false, false
 	}
+	if b := s.backlog; b != nil && sub.qos > 0 && (b.spilled > 0 || b.window.len >= windowMinimum) {
+		return false, s.queue.len > 0 // its turn comes when the backlog has gone on
+	}
 	m, done := cur.next(&s.server.retained, s.server.clock.now())
 	if done || s.subscriptions.get(sub.filter) != sub {
 		s.cursors = s.cursors[1:]
@@ -184,5 +200,8 @@ func (s *session) sendRetained(c *Client) (sent, room bool) {
 		return false, true
 	}
 	d := delivery{msg: m, ids: sub.ids(), qos: min(m.QoS, sub.qos), retain: true, stored: true} // [MQTT-3.3.1-8]
+	if s.backlog != nil && d.qos > 0 {
+		return true, s.sendRetainedKept(c, d)
+	}
 	return true, s.sendLocked(c, d, nil)
 }
