@@ -26,7 +26,7 @@ func TestAllocationsPerMessage(t *testing.T) {
 		{"QoS 1 to ten sessions that survive", 10, false, 1, 1.1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newFlowTo(t, tc.subscribers, tc.cleanStart, tc.qos, 64)
+			f := newFlowOf(t, "bench/topic", tc.subscribers, tc.cleanStart, tc.qos, 64)
 			for range 20 {
 				f.run(t)
 			}

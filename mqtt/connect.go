@@ -148,10 +148,13 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		return err
 	}
 	if a.ended != nil {
-		s.endSession(a.ended)
+		if old := s.endSession(a.ended); old != nil {
+			old.outlast()
+		}
 	}
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
+		a.old.outlast()
 	}
 	if err := s.keepSession(c, &a); err != nil {
 		return err
@@ -166,8 +169,9 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	in.handle, in.maximum = (*inbound).connected, int(s.options.Capabilities.MaximumPacketSize)
 	s.watchKeepAlive(c)
-	if c.isEnding() {
-		return nil // another connection took over in the meantime
+	if c.isEnding() { // another connection took over in the meantime, maybe before c had a session
+		c.tellEnding()
+		return nil
 	}
 	if a.present { // the rules, or its address, may be others than when it subscribed
 		s.recheckDeliveries(set, c)
@@ -342,8 +346,8 @@ func (s *session) hasEnded() bool {
 
 // endSession ends a session that the registry no longer has: the connection it
 // may still have is told that another took over, and its delayed Will Message
-// is published [MQTT-3.1.2-8].
-func (s *Server) endSession(sess *session) {
+// is published [MQTT-3.1.2-8]. It returns that connection, nil if there is none.
+func (s *Server) endSession(sess *session) *Client {
 	c, will := sess.end()
 	if c != nil {
 		c.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection started a new session"))
@@ -351,6 +355,7 @@ func (s *Server) endSession(sess *session) {
 	if will != nil {
 		s.publishWill(will)
 	}
+	return c
 }
 
 // sessionExpired ends a session whose Session Expiry Interval has passed

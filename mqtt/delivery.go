@@ -80,9 +80,13 @@ func (c *Client) hasRoom() bool {
 	return c.hasRoomWithin(int(c.server.options.Capabilities.MaximumClientWritesPending) / 2)
 }
 
-// hasRoomWithin is hasRoom with another limit in bytes.
+// hasRoomWithin is hasRoom with another limit in bytes. A connection that ends
+// has none: what waits is for the next one.
 func (c *Client) hasRoomWithin(limit int) bool {
 	o := &c.out
+	if c.isEnding() {
+		return false
+	}
 	if int(o.pendingHint.Load()) <= limit {
 		return true
 	}
@@ -117,10 +121,15 @@ func (s *session) pumpLocked(c *Client) (more bool) {
 	if len(s.resend) > 0 {
 		return false
 	}
+	var now instant
+	if s.streams() {
+		now = s.server.clock.now()
+		defer s.streamed(now)
+	}
 	for budget := pumpBudget; budget > 0; budget-- {
-		if len(s.cursors) > 0 && (s.cursorTurn || !s.hasQueued()) {
+		if s.streams() && (s.cursorTurn || !s.hasQueued()) {
 			s.cursorTurn = false
-			sent, room := s.sendRetained(c)
+			sent, room := s.sendRetained(c, now)
 			if !room {
 				return false
 			}

@@ -188,10 +188,7 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = shrink(in.buf) // authentication may wait for long
 	}
 	b := in.buf
-	used, err := in.packets(b)
-	in.settle()
-	in.answer()
-	c.received.add(&in.traffic)
+	used, err := in.batch(b)
 	in.flush()
 	c.flush()
 	if err == nil {
@@ -207,6 +204,22 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = b[:copy(b, b[used:])]
 	}
 	return err
+}
+
+// batch handles the complete packets in b, unless another connection has taken
+// over: that one waits for the end of this batch, see Client.outlast.
+func (in *inbound) batch(b []byte) (used int, err error) {
+	c := in.client
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if c.isEnding() {
+		return len(b), nil
+	}
+	used, err = in.packets(b)
+	in.settle()
+	in.answer()
+	c.received.add(&in.traffic)
+	return used, err
 }
 
 // packets handles the complete packets at the start of b and returns how many
@@ -253,7 +266,7 @@ func (in *inbound) finish(err error) {
 		reason = ending
 	}
 	first := c.setEnding(reason)
-	s.deadlines.stop(&c.deadline)
+	s.deadlines.retire(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
@@ -277,8 +290,13 @@ func tellsCode(reason error) bool {
 // close closes the connection so that the last packet arrives.
 func (in *inbound) close(reason error) {
 	c := in.client
-	if errors.Is(reason, io.EOF) || errors.Is(reason, net.ErrClosed) {
+	if errors.Is(reason, net.ErrClosed) {
 		c.waitDrained(0)
+		return
+	}
+	if errors.Is(reason, io.EOF) { // the peer may have closed one side only, and wait for answers
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
 		return
 	}
 	if errors.Is(reason, packets.ErrServerShuttingDown) {

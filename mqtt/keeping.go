@@ -41,7 +41,7 @@ func (s *Server) keepSession(c *Client, a *attachment) error {
 	if err == nil {
 		return nil
 	}
-	if _, end := a.session.detach(c, nil); end || !a.present {
+	if held, end := a.session.detach(c, nil); held && (end || !a.present) {
 		s.registry.remove(a.session)
 		s.endSession(a.session)
 	}

@@ -289,6 +289,7 @@ func (c *Client) writeBacklog(buf []byte, written int) {
 // writeFailed ends the connection after a write error. o.writing is held.
 func (c *Client) writeFailed(err error) {
 	o := &c.out
+	c.setEnding(err) // before pending is 0, which would look like room
 	o.mu.Lock()
 	o.closed = true
 	giveBack(o.takeLocked())

@@ -179,7 +179,7 @@ func (p *parker) vacate(c *Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.awake, c)
-	if c.polled && p.slots[c.fd].client == c {
+	if int(c.fd) < len(p.slots) && p.slots[c.fd].client == c {
 		p.slots[c.fd].client = nil
 	}
 }

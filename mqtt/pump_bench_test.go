@@ -26,6 +26,7 @@ func BenchmarkRetainedPump(b *testing.B) {
 				for len(sess.cursors) > 0 {
 					sess.mu.Lock()
 					sess.pumpLocked(c)
+					sess.pace = pace{}
 					for _, d := range sess.window.ordered() {
 						sess.completeLocked(d, 0)
 					}

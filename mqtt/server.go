@@ -40,8 +40,9 @@ type Server struct {
 	mender    mender
 	joint     jointFlush
 	keys      atomic.Uint64
-	tight     atomic.Bool // the memory budget is nearly spent
-	spent     atomic.Bool // it is spent: nothing that is held may grow
+	pausing   atomic.Int32 // sessions that pause in sending retained messages
+	tight     atomic.Bool  // the memory budget is nearly spent
+	spent     atomic.Bool  // it is spent: nothing that is held may grow
 	inline    *Client
 
 	accessEpoch    atomic.Uint64 // counts RecheckAccess

@@ -39,6 +39,7 @@ type session struct {
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
 	cursorTurn     bool
+	pace           pace
 	will           *delayedWill // waits for its Will Delay Interval
 	after          []func()     // calls of hooks, made by unlock
 	calling        bool
@@ -285,7 +286,7 @@ func (s *session) closed() (c *Client, will *delayedWill, subs subscriptionSet, 
 	c, will = s.client, s.will
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
-	s.server.deadlines.stop(&s.deadline)
+	s.server.deadlines.retire(&s.deadline)
 	subs, s.subscriptions = s.subscriptions, subscriptionSet{}
 	s.cursors, s.received, s.resend = nil, nil, nil
 	return c, will, subs, true

@@ -37,16 +37,10 @@ const batchMessages = 500
 
 func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
-	return newFlowTo(tb, subscribers, true, qos, size, hooks...)
+	return newFlowOf(tb, "bench/topic", subscribers, true, qos, size, hooks...)
 }
 
-// newFlowTo is newFlow with subscribers whose sessions survive, or not.
-func newFlowTo(tb testing.TB, subscribers int, cleanStart bool, qos byte, size int, hooks ...any) *flow {
-	tb.Helper()
-	return newFlowOf(tb, "bench/topic", subscribers, cleanStart, qos, size, hooks...)
-}
-
-// newFlowOf is newFlowTo with subscribers of a filter.
+// newFlowOf is newFlow with subscribers of a filter, whose sessions survive or not.
 func newFlowOf(tb testing.TB, filter string, subscribers int, cleanStart bool, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
 	s := mqtt.New(&mqtt.Options{SysTopicResendInterval: -1})
