@@ -112,6 +112,7 @@ func (l *Websocket) hijack(w http.ResponseWriter, r *http.Request, protocol stri
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // cannot fail: that much is there
 	c := newWebsocketConn(conn, slices.Clone(early))
+	c.forwarded = forwarded(r.Header)
 	c.origin = strings.Clone(r.Header.Get("Origin")) // not the memory of the whole header
 	return c, nil
 }
