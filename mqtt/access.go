@@ -119,9 +119,7 @@ func (s *Server) recheckDeliveries(set *hookSet, c *Client) {
 			sess.outdate(sub)
 		}
 	}
-	if any != nil {
-		sess.dropDenied(*any)
-	}
+	sess.dropDenied(any)
 }
 
 // outdate makes publishers look up their routes again, in which the answer of
@@ -135,11 +133,18 @@ func (s *session) outdate(sub *subscription) {
 }
 
 // dropDenied drops from the queue what may not be delivered any more; members
-// of shared subscriptions leave it to others.
-func (s *session) dropDenied(check deliveryCheck) {
+// of shared subscriptions leave it to others. What is in the store is dropped
+// when its turn comes. check is nil if everything may be delivered.
+func (s *session) dropDenied(check *deliveryCheck) {
 	s.mu.Lock()
 	defer s.unlock()
-	denied := func(d *delivery) bool { return !check(d.msg.Topic) }
+	if s.backlog != nil {
+		s.backlog.check = check
+	}
+	if check == nil {
+		return
+	}
+	denied := func(d *delivery) bool { return !(*check)(d.msg.Topic) }
 	s.queue.dropWhere(denied, func(d delivery) {
 		if d.group != nil {
 			s.discardLocked(d, DropSessionEnded)
@@ -147,4 +152,10 @@ func (s *session) dropDenied(check deliveryCheck) {
 		}
 		s.discardLocked(d, DropNotAuthorized)
 	})
+}
+
+// denies tells that a delivery may not be sent by rules that came after it was
+// stored. One that was sent before goes on, so that its packet identifier does.
+func (b *backlog) denies(d *delivery) bool {
+	return b.check != nil && d.seq >= b.sentBefore && !(*b.check)(d.msg.Topic)
 }

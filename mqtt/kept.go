@@ -211,6 +211,15 @@ func (s *session) sendKept(c *Client) bool {
 		s.dropKept(b.window.pop(), DropExpired)
 		return true
 	}
+	if b.denies(next) {
+		d := b.window.pop()
+		if d.group != nil {
+			s.dropKept(d, DropSessionEnded) // others may have it
+		} else {
+			s.dropKept(d, DropNotAuthorized)
+		}
+		return true
+	}
 	if next.waits && !b.settled(next.seq) || !s.hasPlace(c) || !s.window.hasFree(identifier(next.seq)) {
 		return false
 	}
