@@ -12,7 +12,7 @@ import (
 // its start: the least key from which on it can, as near as is worth the search,
 // nil if there is none. Engines lose whole blocks, so it steps over the range in
 // growing strides and then narrows the last one down.
-func (s *Store) beyond(from, to []byte) ([]byte, error) {
+func (w *walker) beyond(from, to []byte) ([]byte, error) {
 	size := max(len(from), len(to)) + 2
 	end := new(big.Int).Lsh(big.NewInt(1), uint(8*size))
 	if len(to) > 0 {
@@ -25,7 +25,7 @@ func (s *Store) beyond(from, to []byte) ([]byte, error) {
 		if at.Cmp(end) >= 0 {
 			break
 		}
-		readable, err := s.readable(at, size, to)
+		readable, err := w.readable(at, size, to)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,7 @@ func (s *Store) beyond(from, to []byte) ([]byte, error) {
 			break
 		}
 		at := new(big.Int).Add(low, gap.Rsh(gap, 1))
-		readable, err := s.readable(at, size, to)
+		readable, err := w.readable(at, size, to)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,8 @@ func (s *Store) beyond(from, to []byte) ([]byte, error) {
 }
 
 // readable reports whether the first key at or after at can be read.
-func (s *Store) readable(at *big.Int, size int, to []byte) (bool, error) {
-	err := s.committer.Range(text(at, size), to, false, func(_, _ []byte) bool { return false })
+func (w *walker) readable(at *big.Int, size int, to []byte) (bool, error) {
+	err := w.from.Range(text(at, size), to, false, func(_, _ []byte) bool { return false })
 	if _, damaged := errors.AsType[*kv.CorruptError](err); damaged {
 		return false, nil
 	}

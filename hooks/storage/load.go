@@ -36,7 +36,7 @@ type loader struct {
 // scan visits all records under a prefix.
 func (l *loader) scan(prefix byte, f func(key []byte, d decoder) error) error {
 	from, to := prefixRange(prefix)
-	return l.store.scan(from, to, func(key []byte, d decoder) (bool, error) {
+	return l.store.records.scan(from, to, func(key []byte, d decoder) (bool, error) {
 		return true, f(key, d)
 	})
 }
