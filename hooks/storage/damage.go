@@ -119,7 +119,7 @@ func (w *walker) scan(from, to []byte, f func(key []byte, d decoder) (more bool,
 			from = append(last, 0)
 		}
 		w.damaged(from, damage)
-		if from, err = w.beyond(from, to); err != nil || from == nil {
+		if from, err = w.beyond(from, to, last != nil); err != nil || from == nil {
 			return err
 		}
 	}
