@@ -231,4 +231,3 @@ func FuzzTracker(f *testing.F) {
 		}
 	})
 }
-

@@ -154,4 +154,3 @@ func (p *sweepPass) deleteUnneeded() error {
 	}
 	return p.store.await(&b, kv.Lazy)
 }
-

@@ -7,6 +7,7 @@ import (
 
 	"github.com/linnetmq/linnet/hooks/storage"
 	"github.com/linnetmq/linnet/hooks/storage/kv"
+	"github.com/linnetmq/linnet/hooks/storage/memory"
 	"github.com/linnetmq/linnet/hooks/storage/redis"
 	"github.com/linnetmq/linnet/hooks/storage/storagetest"
 	"github.com/linnetmq/linnet/mqtt"
@@ -20,7 +21,15 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		return store
-	})
+	}, inMemory)
+}
+
+func inMemory(t *testing.T) mqtt.Store {
+	store, err := memory.NewStore(storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 func TestStoreClasses(t *testing.T) {
