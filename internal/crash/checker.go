@@ -51,7 +51,8 @@ type Checker struct {
 	retained   map[string][]*message // by topic, in the order of their numbers
 	reading    map[string]*reading   // by the client that reads retained messages
 	unanswered map[connection]*window
-	started    int // when the broker last did
+	started    int   // when the broker last did
+	starts     []int // when it ever did
 	violations []Violation
 	broken     map[Rule]int
 }
@@ -84,7 +85,8 @@ func Check(events []Event) []Violation {
 //     discarded. It is due when the client has Drained. A subscription from
 //     which nothing comes after a restart is called lost.
 //   - QoS 2 reaches a session once. What reaches it again at QoS 1 is marked
-//     DUP, unless it was published twice.
+//     DUP, unless it was published twice. A QoS 2 message may be routed twice to
+//     subscriptions of QoS 0 and 1 if the broker crashed before acknowledging it.
 //   - Messages of one publisher, topic and QoS reach a session in order, seen
 //     by their first deliveries.
 //   - A retained message is the one last acknowledged or a later one.
@@ -97,7 +99,7 @@ func (c *Checker) Add(e Event) {
 	c.events = append(c.events, e)
 	switch e.Kind {
 	case BrokerStarted:
-		c.started = e.Seq
+		c.started, c.starts = e.Seq, append(c.starts, e.Seq)
 	case BrokerKilled, PubackSent, PubrecSent, PubcompSent, PubrelSent, PubcompReceived:
 	case ConnectSent:
 		c.connect(&e)

@@ -136,6 +136,8 @@ func TestChecker(t *testing.T) {
 		{"perhaps discarded", [][]Event{begin, published(1, 1), leave, connected("s", true, true, false)[:1], restarted(), leave, back(true), drained()}, ""},
 		{"session of one connection", [][]Event{connected("s", true, false, false), subscribed("a/+", 1), published(1, 1), drained()}, ""},
 
+		{"session of a connection taken over without answer", [][]Event{connected("s", true, false, false), subscribed("a/+", 1), back(true)[:1], restarted(), leave, back(true), published(1, 1), drained()}, ""},
+
 		{"subscription lost", [][]Event{begin, restarted(), leave, back(true), published(1, 1), drained()}, SubscriptionLost},
 		{"subscription kept, message lost", [][]Event{begin, restarted(), leave, back(true), published(1, 1), published(2, 1), got(2, 1), drained()}, MessageLost},
 
@@ -144,6 +146,12 @@ func TestChecker(t *testing.T) {
 		{"QoS 2 again under another identifier", [][]Event{begin, published(1, 2), got(1, 2), with(func(e *Event) { e.ID = 9 }, got(1, 2))}, DeliveredTwice},
 		{"QoS 2 of a resending publisher routed twice", [][]Event{begin, sent(1, 2), got(1, 2), released(1), sentAgain(1, 2), got(1, 2)}, DeliveredTwice},
 		{"the same at QoS 1", [][]Event{begin, sent(1, 2), got(1, 1), sentAgain(1, 2), got(1, 1)}, DeliveredTwice},
+		{"the same at QoS 1 in a crash", [][]Event{begin, sent(1, 2), got(1, 1), restarted(), sentAgain(1, 2), got(1, 1)}, ""},
+		{"the same at QoS 2 in a crash", [][]Event{begin, sent(1, 2), got(1, 2), released(1), restarted(), sentAgain(1, 2), got(1, 2)}, DeliveredTwice},
+		{"at QoS 0, then 2, in a crash", [][]Event{begin, sent(1, 2), got(1, 0), restarted(), sentAgain(1, 2), got(1, 2)}, ""},
+		{"at QoS 1, then 2, without a crash", [][]Event{begin, sent(1, 2), got(1, 1), sentAgain(1, 2), got(1, 2)}, DeliveredTwice},
+		{"at QoS 1 late after another crash", [][]Event{begin, sent(1, 2), got(1, 1), restarted(), sentAgain(1, 2), acked(1, 2), restarted(), got(1, 1), drained()}, ""},
+		{"acknowledged before the crash", [][]Event{begin, sent(1, 2), got(1, 1), acked(1, 2), restarted(), sentAgain(1, 2), got(1, 1)}, DeliveredTwice},
 		{"QoS 2 resent at QoS 1", [][]Event{begin, published(1, 2), got(1, 1), gotAgain(1, 1), drained()}, ""},
 		{"QoS 1 resent", [][]Event{begin, published(1, 1), got(1, 1), gotAgain(1, 1), drained()}, ""},
 		{"QoS 1 published twice", [][]Event{begin, sent(1, 1), got(1, 1), sentAgain(1, 1), got(1, 1), acked(1, 1), drained()}, ""},
@@ -161,6 +169,7 @@ func TestChecker(t *testing.T) {
 		{"out of order, sent again", [][]Event{begin, sent(1, 1), sent(2, 1), got(2, 1), sentAgain(1, 1), got(1, 1)}, OutOfOrder},
 		{"repetition is no disorder", [][]Event{begin, published(1, 1), published(2, 1), got(1, 1), got(2, 1), gotAgain(1, 1)}, ""},
 		{"two QoS have no order", [][]Event{begin, published(1, 2), published(2, 1), got(2, 1), got(1, 2)}, ""},
+		{"out of order, sent again, at QoS 0", [][]Event{begin, sent(1, 1), sent(2, 1), got(2, 0), sentAgain(1, 1), got(1, 0)}, ""},
 		{"met the subscription only when sent again", [][]Event{begin, unsubscribed("a/+"), sent(1, 1), subscribed("a/+", 1), sent(2, 1), got(2, 1), sentAgain(1, 1), got(1, 1)}, ""},
 
 		{"retained as acknowledged", [][]Event{kept(1, false, true), reads(1)}, ""},

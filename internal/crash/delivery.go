@@ -1,5 +1,7 @@
 package crash
 
+import "slices"
+
 // received looks at a message that came by a subscription.
 func (c *Checker) received(e *Event) {
 	s := c.session(e.Client)
@@ -17,11 +19,11 @@ func (c *Checker) received(e *Event) {
 	for filter := range s.matching(m.topic) {
 		s.heard[filter] = e.Seq
 	}
-	if s.got[m.name] {
-		c.again(m, e)
+	if first := s.got[m.name]; first.seq != 0 {
+		c.again(m, e, first)
 		return
 	}
-	s.got[m.name] = true
+	s.got[m.name] = delivery{e.Seq, e.QoS}
 	delete(s.due, m.name)
 	c.allowed(s, m, e)
 	c.order(s, m, e)
@@ -45,17 +47,28 @@ func (c *Checker) repeated(s *session, e *Event) bool {
 }
 
 // again judges a message that the session had got before.
-func (c *Checker) again(m *message, e *Event) {
+func (c *Checker) again(m *message, e *Event, first delivery) {
 	switch {
-	case m.qos == 2 && (e.QoS == 2 || e.QoS == 0):
+	case m.qos == 2 && first.qos == 2 && e.QoS == 2:
 		c.violate(DeliveredTwice, e, "%s to %q came again", m.name, m.topic)
-	case m.qos == 2 && !e.Dup:
+	case m.qos == 2 && c.crashedBefore(m, first.seq):
+		// The broker need not wait for its disk before it sends a message on at
+		// QoS 0 and 1, and a broker that has forgotten it takes it again.
+	case m.qos == 2 && (!e.Dup || e.QoS == 2):
 		c.violate(DeliveredTwice, e, "%s to %q came again at QoS %d without DUP: it was routed twice", m.name, m.topic, e.QoS)
 	case m.qos == 0 || e.QoS == 0 && m.sendings == 1:
 		c.violate(DeliveredTwice, e, "%s to %q came again at QoS 0", m.name, m.topic)
 	case m.sendings == 1 && !e.Dup:
 		c.violate(ResentAsNew, e, "%s to %q came again without DUP, and was published once", m.name, m.topic)
 	}
+}
+
+// crashedBefore tells whether the broker was restarted after a delivery of m,
+// before it had acknowledged m, and m was published again.
+func (c *Checker) crashedBefore(m *message, delivery int) bool {
+	return m.sendings > 1 && slices.ContainsFunc(c.starts, func(start int) bool {
+		return delivery < start && (m.acked == 0 || start < m.acked)
+	})
 }
 
 // allowed finds messages that no subscription of this session can have brought:
@@ -79,12 +92,13 @@ func (c *Checker) allowed(s *session, m *message, e *Event) {
 }
 
 // order compares with the message before in the same stream. One that was
-// published again may have met the subscription only then.
+// published again may have met the subscription, or at QoS 0 the connection, only
+// then.
 func (c *Checker) order(s *session, m *message, e *Event) {
 	key := stream{m.name.Publisher, m.topic, m.qos, e.QoS}
 	last := s.newest[key]
 	s.newest[key] = max(last, m.name.Number)
-	if m.name.Number > last || m.sendings > 1 && !s.throughout(m, e.Seq) {
+	if m.name.Number > last || m.sendings > 1 && (e.QoS == 0 || !s.throughout(m, e.Seq)) {
 		return
 	}
 	before := Message{m.name.Publisher, last}

@@ -67,7 +67,7 @@ func (c *Checker) acknowledged(e *Event) {
 		return // nobody could tell which one it is
 	}
 	for _, s := range c.sessions {
-		if !s.got[m.name] && s.mustGet(m) {
+		if s.got[m.name].seq == 0 && s.mustGet(m) {
 			s.due[m.name] = m
 		}
 	}

@@ -1,7 +1,9 @@
 package crash
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -74,6 +76,15 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "\nagain with the same decisions (timing differs): "+r.rerun+"\n", r.Seed)
 	}
 	return b.String()
+}
+
+// WriteHistory writes all events, one in a line.
+func (r *Report) WriteHistory(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for i := range r.history {
+		_, _ = fmt.Fprintln(b, &r.history[i]) // Flush tells
+	}
+	return b.Flush()
 }
 
 // storyLength is how many events of a story are shown.

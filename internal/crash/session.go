@@ -26,10 +26,16 @@ type session struct {
 	filters    map[string]timeline
 
 	due        map[Message]*message
-	got        map[Message]bool
-	newest     map[stream]int     // number of the last first delivery
-	unreleased map[uint16]Message // QoS 2 that came, without PUBREL yet
-	heard      map[string]int     // by filter, when something came that matches
+	got        map[Message]delivery // the first one
+	newest     map[stream]int       // number of the last first delivery
+	unreleased map[uint16]Message   // QoS 2 that came, without PUBREL yet
+	heard      map[string]int       // by filter, when something came that matches
+}
+
+// delivery is where a message came first, and with which QoS.
+type delivery struct {
+	seq int
+	qos byte
 }
 
 // stream is what has an order.
@@ -46,7 +52,7 @@ func (s *session) begin(seq int) {
 		s.filters[filter] = t.set(seq, absent)
 	}
 	s.due = make(map[Message]*message)
-	s.got = make(map[Message]bool)
+	s.got = make(map[Message]delivery)
 	s.newest = make(map[stream]int)
 	s.unreleased = make(map[uint16]Message)
 	s.heard = make(map[string]int)
@@ -76,8 +82,8 @@ func (s *session) matching(topic string) iter.Seq2[string, timeline] {
 func (c *Checker) connect(e *Event) {
 	s := c.session(e.Client)
 	s.before, s.connecting = s.exists, *e
-	if e.Clean || !e.Durable {
-		s.mayEnd(e.Seq)
+	if e.Clean || !e.Durable || s.exists == isAbsent {
+		s.mayEnd(e.Seq) // with isAbsent: the session of the connection that is taken over
 	}
 	if e.Durable {
 		s.exists |= isPresent

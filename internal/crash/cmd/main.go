@@ -8,11 +8,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	"github.com/linnetmq/linnet/internal/crash"
@@ -47,16 +49,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Rerun: fmt.Sprintf("go run ./internal/crash/cmd -program %s -kills %d -events %d -seed %%d", *program, *kills, *events),
 	})
 	_, _ = io.WriteString(stdout, report.String()) // the exit code tells, too
-	if err != nil {
-		return fail(stderr, fmt.Errorf("%w\nthe data is left in %s", err, dir))
-	}
-	if len(report.Violations) > 0 {
-		return fail(stderr, fmt.Errorf("the data is left in %s", dir))
+	if err != nil || len(report.Violations) > 0 {
+		return fail(stderr, errors.Join(err, keepHistory(report, dir)))
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fail(stderr, err)
 	}
 	return 0
+}
+
+// keepHistory writes the history beside the data and returns an error that says
+// where both are.
+func keepHistory(r *crash.Report, dir string) error {
+	name := filepath.Join(dir, "history.txt")
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(r.WriteHistory(f), f.Close()); err != nil {
+		return err
+	}
+	return fmt.Errorf("the data is left in %s, the whole history in %s", dir, name)
 }
 
 // fail tells why and returns the exit code for it.
