@@ -213,7 +213,10 @@ func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
 func (rt *route) anyFull() bool {
 	for i := range rt.targets {
 		t := &rt.targets[i]
-		if t.session != nil && t.qos > 0 && t.session.full() || t.group != nil && t.group.full() {
+		switch {
+		case t.session != nil && t.qos > 0 && t.session.full():
+			return true
+		case t.session == nil && t.group != nil && t.group.full():
 			return true
 		}
 	}

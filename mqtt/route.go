@@ -45,7 +45,7 @@ func (p *publication) keep() *Message {
 type target struct {
 	session *session
 	inline  *inlineSubscription
-	group   *shareGroup
+	group   *shareGroup // a shared subscription; with session, of which that is the member
 	ids     []uint32
 	qos     byte
 	rap     bool // Retain As Published
@@ -198,7 +198,7 @@ func (r *router) deliver(t *target, p *publication) {
 	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
 	retain := p.retain && t.rap
 	if qos > 0 {
-		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
+		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain, group: t.group})
 		return
 	}
 	c := t.session.online.Load()
@@ -218,13 +218,7 @@ func (r *router) deliverShared(g *shareGroup, p *publication, except *session) b
 		r.server.stats.drop(DropNoMember)
 		return false
 	}
-	t := target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
-	if qos := min(p.qos, m.qos); qos > 0 {
-		d := delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: p.retain && t.rap, group: g}
-		m.session.deliver(r, d)
-		return true
-	}
-	r.deliver(&t, p)
+	r.deliver(&target{session: m.session, group: g, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}, p)
 	return true
 }
 

@@ -73,5 +73,5 @@ func (t target) selectMember(subs *Subscribers) target {
 		return t
 	}
 	m := members[i]
-	return target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
+	return target{session: m.session, group: t.group, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
 }
