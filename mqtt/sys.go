@@ -41,12 +41,19 @@ func (s *Server) publishSys() {
 	for _, tell := range s.hooks.load().onSysInfoTick {
 		tell(st)
 	}
+	in := &inbound{router: router{server: s}, client: s.inline}
+	defer in.flush()
 	for _, row := range sysTopics(st) {
-		pk := &packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true}
-		if err := s.publishFor(s.inline, pk); err != nil {
-			s.log.Debug("publish $SYS", "topic", pk.Topic, "err", err)
-		}
+		in.publishOwn(&packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true})
 	}
+}
+
+// publishOwn publishes a retained message of the server itself. Hooks see it
+// when it goes to a client, not as a PUBLISH: none came.
+func (in *inbound) publishOwn(pk *packets.Publish) {
+	pub := publication{topic: pk.Topic, payload: pk.Payload, retain: true, originID: in.client.clientID}
+	in.server.retained.set(pub.keep())
+	in.route(in.selected(in.server.hooks.load(), in.lookup(pk.Topic), pk), &pub)
 }
 
 type sysTopic struct{ topic, value string }
