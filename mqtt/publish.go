@@ -137,9 +137,9 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
 	}
 	if p.Retain {
-		in.retain(set, &pub, p)
+		seq := in.retain(set, &pub, p)
 		// Subscriptions made before it was stored expect it from here.
-		if now := in.lookup(p.Topic); now != rt {
+		if now := in.receivers(p.Topic, seq); now != rt {
 			to = in.selected(set, now, p)
 		}
 	}
@@ -201,12 +201,14 @@ func (in *inbound) describe(pub *publication, p *packets.Publish, frame []byte) 
 	return err
 }
 
-// retain keeps the message as its topic's retained message.
-func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
-	r := in.server.retained.set(pub.keep())
+// retain keeps the message as its topic's retained message, and returns its
+// place among them.
+func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) (seq uint64) {
+	r, seq := in.server.retained.set(pub.keep())
 	for _, tell := range set.onRetainMessage {
 		tell(in.client, p, r)
 	}
+	return seq
 }
 
 // anyFull tells whether a receiver's queue has no room for a QoS 1 message.

@@ -29,10 +29,11 @@ const gone = math.MaxUint64
 
 // set stores m as the retained message of its topic, or clears it if the
 // payload is empty [MQTT-3.3.1-6] [MQTT-3.3.1-7]. The result is that of the
-// OnRetainMessage event: 1 stored, -1 cleared, 0 nothing to clear.
-func (x *retained) set(m *Message) int64 {
+// OnRetainMessage event: 1 stored, -1 cleared, 0 nothing to clear. seq is its
+// place in time, 0 if it is not stored: cursors begun later send it.
+func (x *retained) set(m *Message) (result int64, seq uint64) {
 	if len(m.Payload) == 0 {
-		return x.clear(m.Topic)
+		return x.clear(m.Topic), 0
 	}
 	entry := &retainedMessage{message: m, server: x.server}
 	if m.expires != 0 {
@@ -40,14 +41,15 @@ func (x *retained) set(m *Message) int64 {
 	}
 	x.mu.Lock()
 	x.seq++
-	entry.seq.Store(x.seq)
+	seq = x.seq
+	entry.seq.Store(seq)
 	old := x.tree.put(entry)
 	x.mu.Unlock()
 	old.forget()
 	if entry.deadline != nil {
 		x.server.deadlines.set(entry.deadline, m.expires)
 	}
-	return 1
+	return 1, seq
 }
 
 func (x *retained) clear(topic string) int64 {
@@ -98,10 +100,9 @@ func (x *retained) count() int {
 	return x.tree.len
 }
 
-// each calls f for the retained messages that match a filter, in order, until f
-// returns false. No lock is held during a call.
-func (x *retained) each(filter string, f func(*Message) bool) {
-	cur := x.cursor(nil, filter)
+// each calls f for what a cursor finds, in order, until f returns false. No
+// lock is held during a call.
+func (x *retained) each(cur *retainedCursor, f func(*Message) bool) {
 	for {
 		m, done := cur.take(x, x.server.clock.now())
 		if done || (m != nil && !f(m)) {

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/linnetmq/linnet/packets"
@@ -48,7 +49,8 @@ type target struct {
 	group   *shareGroup // a shared subscription; with session, of which that is the member
 	ids     []uint32
 	qos     byte
-	rap     bool // Retain As Published
+	rap     bool   // Retain As Published
+	newest  uint64 // the latest of its subscriptions'
 }
 
 // route is the remembered answer of the topic index for one topic and publisher.
@@ -164,11 +166,24 @@ func merge(subs []*subscription, self *session) []target {
 		t := &targets[at]
 		t.qos = max(t.qos, sub.qos)
 		t.rap = t.rap || sub.retainAsPublished
+		t.newest = max(t.newest, sub.newest)
 		if sub.id != 0 {
 			t.ids = append(t.ids, sub.id)
 		}
 	}
 	return targets
+}
+
+// receivers is lookup for a message that has just been stored as the retained
+// one with the place seq in time: without the subscriptions made since, which
+// get it as a retained message.
+func (r *router) receivers(topic string, seq uint64) *route {
+	rt := r.lookup(topic)
+	if !slices.ContainsFunc(rt.targets, func(t target) bool { return t.newest >= seq }) || seq == 0 {
+		return rt
+	}
+	older := slices.DeleteFunc(r.server.index.Match(topic, nil), func(sub *subscription) bool { return sub.newest >= seq })
+	return &route{topic: rt.topic, targets: merge(older, r.self)}
 }
 
 // route sends a publication to everyone who subscribes to its topic and

@@ -17,6 +17,10 @@ type subscription struct {
 	retainAsPublished bool
 	retainHandling    byte
 	id                uint32 // Subscription Identifier, 0 none
+
+	// newest is the last retained message that was there before: up to it they
+	// come by the cursor, not as they are published; 0 if there is no cursor.
+	newest uint64
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -43,11 +47,14 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 	}
 	if shared {
 		s.joinShare(share, filter, sub)
+		sess.unlock()
+		return
+	}
+	put := func() { s.index.Put(filter, sess.key, sub) }
+	if sub.retainHandling == 0 || (sub.retainHandling == 1 && old == nil) {
+		sess.addCursor(s.retained.cursor(sub, filter, put))
 	} else {
-		s.index.Put(filter, sess.key, sub)
-		if sub.retainHandling == 0 || (sub.retainHandling == 1 && old == nil) {
-			sess.addCursor(s.retained.cursor(sub, filter))
-		}
+		put()
 	}
 	sess.unlock()
 }

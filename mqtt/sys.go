@@ -52,8 +52,8 @@ func (s *Server) publishSys() {
 // when it goes to a client, not as a PUBLISH: none came.
 func (in *inbound) publishOwn(pk *packets.Publish) {
 	pub := publication{topic: pk.Topic, payload: pk.Payload, retain: true, originID: in.client.clientID}
-	in.server.retained.set(pub.keep())
-	in.route(in.selected(in.server.hooks.load(), in.lookup(pk.Topic), pk), &pub)
+	_, seq := in.server.retained.set(pub.keep())
+	in.route(in.selected(in.server.hooks.load(), in.receivers(pk.Topic, seq), pk), &pub)
 }
 
 type sysTopic struct{ topic, value string }
