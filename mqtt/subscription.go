@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"sync/atomic"
+
 	"github.com/linnetmq/linnet/topics"
 )
 
@@ -21,6 +23,8 @@ type subscription struct {
 	// newest is the last retained message that was there before: up to it they
 	// come by the cursor, not as they are published; 0 if there is no cursor.
 	newest uint64
+
+	place atomic.Int64 // among the members of its group
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -46,7 +50,7 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 		s.stats.subscriptions.Add(1)
 	}
 	if shared {
-		s.joinShare(share, filter, sub)
+		s.joinShare(share, filter, sub, old)
 		sess.unlock()
 		return
 	}
@@ -59,8 +63,8 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 	sess.unlock()
 }
 
-func (s *Server) joinShare(share, filter string, sub *subscription) {
-	g, first := s.shares.join(sub.filter, sub, func() *shareGroup {
+func (s *Server) joinShare(share, filter string, sub, old *subscription) {
+	g, first := s.shares.join(sub.filter, sub, old, func() *shareGroup {
 		g := &shareGroup{key: s.nextKey(), share: share, filter: filter}
 		g.entry = &subscription{group: g, filter: sub.filter}
 		return g
