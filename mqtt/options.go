@@ -59,11 +59,14 @@ type Options struct {
 	SessionsOpenToAnyUser bool
 
 	// MemoryBudget bounds, in bytes, what queues, windows and outbound buffers
-	// of all clients may hold together, a message counted once for each
-	// receiver. Near it (7/8) new connections and large packets are refused,
-	// and readers slowed. At it no queue grows, so that its policy decides, one
-	// message at a time is in flight to each session, and QoS 0 messages are
-	// dropped for connections with 64 KiB waiting. 0 means no budget.
+	// of all clients and retained messages may hold together, a queued message
+	// counted once for each receiver. Retained messages beyond three quarters
+	// of it are refused: publishers of MQTT 5.0 at QoS 1 and 2 with 0x97, what
+	// others publish is delivered and not retained. Near the budget (7/8) new
+	// connections and large packets are refused, and readers slowed. At it no
+	// queue grows, so that its policy decides, one message at a time is in
+	// flight to each session, and QoS 0 messages are dropped for connections
+	// with 64 KiB waiting. 0 means no budget.
 	MemoryBudget int64
 
 	// ResponseInformation is given to v5 clients that ask for it, as the basis

@@ -12,6 +12,7 @@ type retained struct {
 	mu     sync.RWMutex
 	tree   topicTree
 	seq    uint64
+	bytes  atomic.Int64 // of all messages; changed under mu
 }
 
 // retainedMessage is one topic's retained message, at a place in time: seq
@@ -44,6 +45,7 @@ func (x *retained) set(m *Message) (result int64, seq uint64) {
 	seq = x.seq
 	entry.seq.Store(seq)
 	old := x.tree.put(entry)
+	x.bytes.Add(m.size() - old.size())
 	x.mu.Unlock()
 	old.forget()
 	if entry.deadline != nil {
@@ -55,6 +57,7 @@ func (x *retained) set(m *Message) (result int64, seq uint64) {
 func (x *retained) clear(topic string) int64 {
 	x.mu.Lock()
 	old := x.tree.delete(topic)
+	x.bytes.Add(-old.size())
 	x.mu.Unlock()
 	if old == nil {
 		return 0
@@ -83,6 +86,7 @@ func (e *retainedMessage) expire(instant) {
 	gone := x.tree.get(topic) == e
 	if gone {
 		x.tree.delete(topic)
+		x.bytes.Add(-e.size())
 	}
 	x.mu.Unlock()
 	if tell := e.server.hooks.load().onRetainedExpired; gone && tell != nil {
@@ -92,6 +96,21 @@ func (e *retainedMessage) expire(instant) {
 			}
 		})
 	}
+}
+
+// size is what the message is counted as; e may be nil.
+func (e *retainedMessage) size() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.message.size()
+}
+
+// sizeOf is the size of a topic's message, 0 if there is none.
+func (x *retained) sizeOf(topic string) int64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.tree.get(topic).size()
 }
 
 func (x *retained) count() int {

@@ -28,6 +28,7 @@ type Stats struct {
 	InflightDropped     int64         `json:"inflight_dropped"`
 	Queued              int64         `json:"queued"`
 	QueuedBytes         int64         `json:"queued_bytes"`
+	RetainedBytes       int64         `json:"retained_bytes"`
 	// HeldBytes is what Options.MemoryBudget bounds, measured a moment ago; 0
 	// without a budget.
 	HeldBytes       int64 `json:"held_bytes"`

@@ -13,7 +13,7 @@ func (s *Server) Stats() *Stats {
 	now := time.Now()
 	st := &Stats{Version: s.options.Version, Started: s.started, Time: now, Uptime: now.Sub(s.started)}
 	s.stats.fill(st)
-	st.Retained = int64(s.retained.count())
+	st.Retained, st.RetainedBytes = int64(s.retained.count()), s.retained.bytes.Load()
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	st.MemoryAlloc = int64(mem.HeapInuse)
