@@ -21,9 +21,9 @@ func TestDeadlinesForgetWhatEnded(t *testing.T) {
 	s.watchKeepAlive(c)
 
 	m := &Message{Topic: "t", Payload: []byte("x"), expires: s.clock.after(time.Hour)}
-	s.retained.set(m)
+	s.retained.set(m, nil)
 	e := s.retained.tree.get("t")
-	s.retained.clear("t")
+	s.retained.clear("t", nil)
 	s.deadlines.set(e.deadline, m.expires) // set is late
 	if n := len(s.deadlines.heap); n != 0 {
 		t.Errorf("%d deadlines are set", n)

@@ -19,14 +19,14 @@ func TestPumpLooksForAWhileOnly(t *testing.T) {
 	defer s.Close()
 	const n = 20_000
 	for i := range n {
-		s.retained.set(&Message{Topic: fmt.Sprintf("%05d/y", i), Payload: []byte("x")})
+		s.retained.set(&Message{Topic: fmt.Sprintf("%05d/y", i), Payload: []byte("x")}, nil)
 	}
-	s.retained.set(&Message{Topic: "99999/x", Payload: []byte("x")})
+	s.retained.set(&Message{Topic: "99999/x", Payload: []byte("x")}, nil)
 	sess, c := s.newSession("c", ""), s.newClient(nil, "l")
 	c.receiveMaximum = 10
 	sess.attach(c, 0)
 	sess.online.Store(c)
-	s.subscribe(sess, newSubscription(packets.Subscription{Filter: "+/x"}, 0, nil))
+	s.subscribe(sess, newSubscription(packets.Subscription{Filter: "+/x"}, 0, nil), nil)
 	rounds := 0
 	for more := true; more; rounds++ {
 		sess.mu.Lock()
@@ -48,10 +48,10 @@ func TestExactFilterLooksAtOneTopic(t *testing.T) {
 	s := New(nil)
 	defer s.Close()
 	for _, topic := range []string{"a", "a/", "b/"} {
-		s.retained.set(&Message{Topic: topic, Payload: []byte("x")})
+		s.retained.set(&Message{Topic: topic, Payload: []byte("x")}, nil)
 	}
 	for i := range 2 * scanBudget {
-		s.retained.set(&Message{Topic: fmt.Sprint("a/", i), Payload: []byte("x")})
+		s.retained.set(&Message{Topic: fmt.Sprint("a/", i), Payload: []byte("x")}, nil)
 	}
 	for _, filter := range []string{"a", "a/", "b", "b/"} {
 		cur := s.retained.cursor(new(subscription), filter, func() {})
@@ -74,7 +74,7 @@ func TestStreamingPausesAfterABurst(t *testing.T) {
 		defer s.Close()
 		const n = 3 * pumpBudget
 		for i := range n {
-			s.retained.set(&Message{Topic: fmt.Sprint("r/", i), Payload: []byte("x")})
+			s.retained.set(&Message{Topic: fmt.Sprint("r/", i), Payload: []byte("x")}, nil)
 		}
 		near, far := net.Pipe()
 		defer near.Close()
@@ -83,7 +83,7 @@ func TestStreamingPausesAfterABurst(t *testing.T) {
 		c.receiveMaximum = 10
 		sess.attach(c, 0)
 		sess.online.Store(c)
-		s.subscribe(sess, newSubscription(packets.Subscription{Filter: "r/#"}, 0, nil))
+		s.subscribe(sess, newSubscription(packets.Subscription{Filter: "r/#"}, 0, nil), nil)
 		sess.pace.spent = burstTime // time stands still in here
 		sess.pump(c)
 		sent := func() int64 { return s.stats.shards[0].sent[packets.TypePublish].Load() }

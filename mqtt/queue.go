@@ -26,6 +26,8 @@ const (
 	// message. Publishers that can be told were refused, messages of others
 	// went to those who are subscribed now.
 	DropNotRetained
+	// DropNotStored: it could not be written to the store.
+	DropNotStored
 
 	dropReasons = iota
 )
@@ -34,7 +36,7 @@ const (
 func (r DropReason) String() string {
 	return [...]string{
 		"queue_full", "slow_connection", "expired", "too_large", "session_ended",
-		"refused", "no_member", "not_authorized", "hook", "not_retained",
+		"refused", "no_member", "not_authorized", "hook", "not_retained", "not_stored",
 	}[r]
 }
 

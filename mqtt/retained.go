@@ -32,10 +32,18 @@ const gone = math.MaxUint64
 // payload is empty [MQTT-3.3.1-6] [MQTT-3.3.1-7]. The result is that of the
 // OnRetainMessage event: 1 stored, -1 cleared, 0 nothing to clear. seq is its
 // place in time, 0 if it is not stored: cursors begun later send it.
-func (x *retained) set(m *Message) (result int64, seq uint64) {
+//
+// The store is told; changes, if not nil, learns how that went.
+func (x *retained) set(m *Message, changes *storeChanges) (result int64, seq uint64) {
 	if len(m.Payload) == 0 {
-		return x.clear(m.Topic), 0
+		return x.clear(m.Topic, changes), 0
 	}
+	return x.put(m, func() { x.server.storeRetained(m, changes) })
+}
+
+// put is set for a message with a payload; store is called in the order of the
+// changes.
+func (x *retained) put(m *Message, store func()) (result int64, seq uint64) {
 	entry := &retainedMessage{message: m, server: x.server}
 	if m.expires != 0 {
 		entry.deadline = &deadline{owner: entry}
@@ -46,6 +54,7 @@ func (x *retained) set(m *Message) (result int64, seq uint64) {
 	entry.seq.Store(seq)
 	old := x.tree.put(entry)
 	x.bytes.Add(m.size() - old.size())
+	store()
 	x.mu.Unlock()
 	old.forget()
 	if entry.deadline != nil {
@@ -54,10 +63,13 @@ func (x *retained) set(m *Message) (result int64, seq uint64) {
 	return 1, seq
 }
 
-func (x *retained) clear(topic string) int64 {
+func (x *retained) clear(topic string, changes *storeChanges) int64 {
 	x.mu.Lock()
 	old := x.tree.delete(topic)
-	x.bytes.Add(-old.size())
+	if old != nil {
+		x.bytes.Add(-old.size())
+		x.server.unstoreRetained(topic, changes)
+	}
 	x.mu.Unlock()
 	if old == nil {
 		return 0
@@ -87,6 +99,7 @@ func (e *retainedMessage) expire(instant) {
 	if gone {
 		x.tree.delete(topic)
 		x.bytes.Add(-e.size())
+		x.server.unstoreRetained(topic, nil)
 	}
 	x.mu.Unlock()
 	if tell := e.server.hooks.load().onRetainedExpired; gone && tell != nil {

@@ -74,6 +74,13 @@ func (x *shares) leave(full string, sub *subscription) (empty bool) {
 	return true
 }
 
+// find returns the shared subscription with a full filter, nil if there is none.
+func (x *shares) find(full string) *shareGroup {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.groups[full]
+}
+
 // hasOnlineMember tells whether somebody else than a session could take over
 // now. It begins anywhere, so that it need not pass those who went before.
 func (g *shareGroup) hasOnlineMember(except *session) bool {
@@ -95,7 +102,9 @@ func (g *shareGroup) hasOnlineMember(except *session) bool {
 // one whose session can keep it (QoS 1 and 2 only); nil if there is none.
 func (g *shareGroup) pick(s *Server, origin, topic string, qos byte, except *session) *subscription {
 	reject := s.options.Capabilities.QueuePolicy == RejectPublish && qos > 0
-	able := func(m *subscription) bool { return m.session != except && (!reject || !m.session.full()) }
+	able := func(m *subscription) bool {
+		return m.session != except && (!reject || !m.session.full()) && m.delivers(topic)
+	}
 	online := func(m *subscription) bool { return m.session.online.Load() != nil && able(m) }
 	for {
 		before := g.members.changes.Load()

@@ -63,7 +63,7 @@ func (cur *retainedCursor) take(x *retained, now instant) (m *Message, done bool
 	for cur.next < len(cur.found) {
 		e := cur.found[cur.next]
 		cur.next++
-		if e.seq.Load() <= cur.newest && !e.message.expired(now) {
+		if e.seq.Load() <= cur.newest && !e.message.expired(now) && (cur.sub == nil || cur.sub.delivers(e.message.Topic)) {
 			return e.message, false
 		}
 	}
@@ -143,6 +143,9 @@ func (s *session) sendRetained(c *Client, now instant) (sent, room bool) {
 		(sub.qos > 0 && !s.hasPlace(c)) {
 		return false, false
 	}
+	if b := s.backlog; b != nil && sub.qos > 0 && (b.spilled > 0 || b.window.len >= windowMinimum) {
+		return false, s.queue.len > 0 // its turn comes when the backlog has gone on
+	}
 	m, done := cur.take(&s.server.retained, now)
 	if done || s.subscriptions.get(sub.filter) != sub {
 		s.cursors = s.cursors[1:]
@@ -152,6 +155,9 @@ func (s *session) sendRetained(c *Client, now instant) (sent, room bool) {
 		return false, true
 	}
 	d := delivery{msg: m, ids: sub.ids(), qos: min(m.QoS, sub.qos), retain: true, stored: true} // [MQTT-3.3.1-8]
+	if s.backlog != nil && d.qos > 0 {
+		return true, s.sendRetainedKept(c, d)
+	}
 	return true, s.sendLocked(c, d, nil)
 }
 

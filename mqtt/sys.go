@@ -52,7 +52,7 @@ func (s *Server) publishSys() {
 // when it goes to a client, not as a PUBLISH: none came.
 func (in *inbound) publishOwn(pk *packets.Publish) {
 	pub := publication{topic: pk.Topic, payload: pk.Payload, retain: true, originID: in.client.clientID}
-	_, seq := in.server.retained.set(pub.keep())
+	_, seq := in.server.retained.set(pub.keep(), nil)
 	in.route(in.selected(in.server.hooks.load(), in.receivers(pk.Topic, seq), pk), &pub)
 }
 
