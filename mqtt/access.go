@@ -119,7 +119,10 @@ func (s *Server) recheckDeliveries(set *hookSet, c *Client) {
 			sess.outdate(sub)
 		}
 	}
-	sess.dropDenied(any)
+	sess.checkStored(any)
+	if any != nil {
+		sess.dropDenied(*any)
+	}
 }
 
 // outdate makes publishers look up their routes again, in which the answer of
@@ -133,18 +136,11 @@ func (s *session) outdate(sub *subscription) {
 }
 
 // dropDenied drops from the queue what may not be delivered any more; members
-// of shared subscriptions leave it to others. What is in the store is dropped
-// when its turn comes. check is nil if everything may be delivered.
-func (s *session) dropDenied(check *deliveryCheck) {
+// of shared subscriptions leave it to others.
+func (s *session) dropDenied(check deliveryCheck) {
 	s.mu.Lock()
 	defer s.unlock()
-	if s.backlog != nil {
-		s.backlog.check = check
-	}
-	if check == nil {
-		return
-	}
-	denied := func(d *delivery) bool { return !(*check)(d.msg.Topic) }
+	denied := func(d *delivery) bool { return !check(d.msg.Topic) }
 	s.queue.dropWhere(denied, func(d delivery) {
 		if d.group != nil {
 			s.discardLocked(d, DropSessionEnded)
@@ -152,10 +148,27 @@ func (s *session) dropDenied(check *deliveryCheck) {
 		}
 		s.discardLocked(d, DropNotAuthorized)
 	})
+	if s.backlog != nil {
+		s.backlog.window.dropWhere(denied, s.dropDeniedKept)
+	}
 }
 
-// denies tells that a delivery may not be sent by rules that came after it was
-// stored. One that was sent before goes on, so that its packet identifier does.
-func (b *backlog) denies(d *delivery) bool {
-	return b.check != nil && d.seq >= b.sentBefore && !(*b.check)(d.msg.Topic)
+// checkStored has what comes from the store checked, by nil no more.
+func (s *session) checkStored(check *deliveryCheck) {
+	if s.backlog == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.backlog.check = check
+}
+
+// dropDeniedKept drops a delivery that left the backlog's window because it may
+// not be delivered. s.mu is held.
+func (s *session) dropDeniedKept(d delivery) {
+	if d.group != nil {
+		s.dropKept(d, DropSessionEnded)
+		return
+	}
+	s.dropKept(d, DropNotAuthorized)
 }

@@ -20,6 +20,7 @@ func TestDeniedMessagesLeaveTheStore(t *testing.T) {
 		c := dial(t, s, packets.V5, "c")
 		c.Subscribe("#", 1)
 		c.Close()
+		synctest.Wait() // else it gets the first messages
 		pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
 		const n = 1500
 		for i := range n {

@@ -39,9 +39,10 @@ type backlog struct {
 	refilling  bool
 	generation int // of what is read for the window: changes when it is emptied
 
-	check          *deliveryCheck // of the session's subscriptions, nil if none has one
-	will           *packets.Will  // of the session's connection
-	disconnectedAt time.Time      // zero while there is one
+	check *deliveryCheck // of what comes from the store, nil if all may be delivered
+
+	will           *packets.Will // of the session's connection
+	disconnectedAt time.Time     // zero while there is one
 
 	// What the lock's holder changes is committed by unlock.
 	tx       StoreTx

@@ -209,7 +209,8 @@ type OnSelectSubscribers interface {
 // OnPublish may change a PUBLISH or refuse it. ErrRejectPacket and
 // ErrIgnorePacket drop it and acknowledge it as usual; a packets.Code is the
 // Reason Code of the acknowledgement (3.x: acknowledged and dropped); any other
-// error counts as 0x83. A dropped message is not retained either.
+// error counts as 0x83. A dropped message is not retained either. The server's
+// own $SYS messages pass neither this nor OnPublished and OnRetainMessage.
 type OnPublish interface {
 	OnPublish(cl *Client, pk *packets.Publish) (*packets.Publish, error)
 }

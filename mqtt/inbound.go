@@ -311,6 +311,9 @@ func (in *inbound) close(reason error) {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
 		c.waitDrained(lingerTime)
 	}
+	if t, layered := c.transport.(interface{ block() }); layered {
+		t.block()
+	}
 	if !errors.Is(reason, errDisconnected) {
 		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)
 	}

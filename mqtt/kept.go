@@ -211,13 +211,8 @@ func (s *session) sendKept(c *Client) bool {
 		s.dropKept(b.window.pop(), DropExpired)
 		return true
 	}
-	if b.denies(next) {
-		d := b.window.pop()
-		if d.group != nil {
-			s.dropKept(d, DropSessionEnded) // others may have it
-		} else {
-			s.dropKept(d, DropNotAuthorized)
-		}
+	if b.check != nil && !(*b.check)(next.msg.Topic) {
+		s.dropDeniedKept(b.window.pop())
 		return true
 	}
 	if next.waits && !b.settled(next.seq) || !s.hasPlace(c) || !s.window.hasFree(identifier(next.seq)) {

@@ -55,6 +55,8 @@ var doors = []door{
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 
+	{packages: "internal/crash", may: append([]string{"listeners", "hooks/auth"}, core...), modules: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
+	{packages: "internal/crash/cmd", may: []string{"internal/crash"}},
 	{packages: "internal/arch"},
 	{packages: "internal/filewatch"},
 	{packages: "internal/conformance"},
