@@ -116,6 +116,7 @@ func (l *Websocket) hijack(w http.ResponseWriter, r *http.Request, protocol stri
 		conn = &junction{Conn: conn}
 	}
 	c := newWebsocketConn(conn, slices.Clone(early))
+	c.forwarded = forwarded(r.Header)
 	c.origin = strings.Clone(r.Header.Get("Origin")) // not the memory of the whole header
 	return c, nil
 }
