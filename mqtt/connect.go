@@ -155,10 +155,9 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	in.handle, in.maximum = (*inbound).connected, int(s.options.Capabilities.MaximumPacketSize)
 	s.watchKeepAlive(c)
-	if c.isEnding() {
-		return nil // another connection took over in the meantime
+	if !c.isEnding() { // else another connection took over in the meantime
+		a.session.open(c)
 	}
-	a.session.open(c)
 	for _, tell := range set.onSessionEstablished {
 		tell(c, pk)
 	}
