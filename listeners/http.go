@@ -94,6 +94,22 @@ func (p *page) Close(ctx context.Context) error {
 	return err
 }
 
+// HTTP serves whatever its handler does.
+type HTTP struct{ page }
+
+// NewHTTP returns a listener whose requests go to handler, by several goroutines
+// at a time. A request, and the answer to it, may take as long as the
+// configuration's HandshakeTimeout unless the handler sets its own deadline.
+func NewHTTP(id, addr string, cfg *Config, handler http.Handler) *HTTP {
+	h := &HTTP{}
+	h.build(id, either(cfg, "http", "https"), addr, cfg, handler)
+	return h
+}
+
+// StatsHandler answers GET on any path with the JSON of stats(), indented with
+// tabs, and other methods with 405.
+func StatsHandler(stats func() any) http.Handler { return onlyGET(statsHandler(stats)) }
+
 // HTTPStats serves a value as JSON.
 type HTTPStats struct{ page }
 
@@ -102,7 +118,7 @@ type HTTPStats struct{ page }
 // per request, by several goroutines at a time.
 func NewHTTPStats(id, addr string, cfg *Config, stats func() any) *HTTPStats {
 	s := &HTTPStats{}
-	s.build(id, either(cfg, "http", "https"), addr, cfg, onlyGET(statsHandler(stats)))
+	s.build(id, either(cfg, "http", "https"), addr, cfg, StatsHandler(stats))
 	return s
 }
 

@@ -57,6 +57,8 @@ func TestHTTPPages(t *testing.T) {
 	}{
 		{"stats", NewHTTPStats("x", "127.0.0.1:0", nil, stats), "GET", "/", 200, statsBody},
 		{"stats anywhere", NewHTTPStats("x", "127.0.0.1:0", nil, stats), "GET", "/any/path", 200, statsBody},
+		{"any handler", NewHTTP("x", "127.0.0.1:0", nil, http.NotFoundHandler()), "POST", "/", 404, "404 page not found"},
+		{"any handler over TLS", NewHTTP("x", "127.0.0.1:0", secure, StatsHandler(stats)), "PUT", "/", 405, "only GET"},
 		{"stats over TLS", NewHTTPStats("x", "127.0.0.1:0", secure, stats), "GET", "/", 200, statsBody},
 		{"stats POST", NewHTTPStats("x", "127.0.0.1:0", nil, stats), "POST", "/", 405, "only GET"},
 		{"stats HEAD", NewHTTPStats("x", "127.0.0.1:0", nil, stats), "HEAD", "/", 405, ""},

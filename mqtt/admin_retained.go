@@ -64,21 +64,24 @@ func (s *Server) Retained(q RetainedQuery) (RetainedPage, error) {
 		cur.begun, cur.last = true, after.ID
 	}
 	var page RetainedPage
+	var last string
 	limit := pageSize(q.Limit)
 	for range scanRounds + limit {
-		m, done := cur.next(&s.retained, s.clock.now())
+		m, done := cur.take(&s.retained, s.clock.now())
 		if done {
 			return page, nil
 		}
 		if m == nil {
+			last = cur.last
 			continue
 		}
 		page.Messages = append(page.Messages, s.retainedMessage(m))
+		last = m.Topic
 		if len(page.Messages) == limit {
 			break
 		}
 	}
-	page.Next = s.cursor(orderTopics+1, rank{ID: cur.last})
+	page.Next = s.cursor(orderTopics+1, rank{ID: last})
 	return page, nil
 }
 
@@ -91,7 +94,7 @@ func (s *Server) EachRetained(filter string, f func(RetainedMessage) bool) error
 		return err
 	}
 	for {
-		m, done := cur.next(&s.retained, s.clock.now())
+		m, done := cur.take(&s.retained, s.clock.now())
 		if done || m != nil && !f(s.retainedMessage(m)) {
 			return nil
 		}

@@ -225,7 +225,7 @@ func (s *session) rank(order SessionOrder, shard int) rank {
 		}
 	case SessionsByQueued:
 		s.mu.Lock()
-		at.N = -int64(s.queue.len)
+		at.N = -int64(s.queued())
 		s.mu.Unlock()
 	case SessionsByDropped:
 		s.mu.Lock()
@@ -244,8 +244,8 @@ func (s *session) info() SessionInfo {
 	info := SessionInfo{
 		ClientID: s.clientID, Username: s.username, Version: s.version, Connected: c != nil,
 		SessionExpiryInterval: s.expiry, Subscriptions: s.subscriptions.len(),
-		Queued: s.queue.len, QueuedMaximum: limits.messages,
-		QueuedBytes: s.queue.bytes, QueuedBytesMaximum: limits.bytes,
+		Queued: s.queued(), QueuedMaximum: limits.messages,
+		QueuedBytes: s.queuedBytes(), QueuedBytesMaximum: limits.bytes,
 		Inflight: s.window.used, InflightMaximum: int(s.server.options.Capabilities.MaximumInflight),
 		InflightReceived: len(s.received), Dropped: s.dropped,
 	}
@@ -268,9 +268,6 @@ func (s *session) info() SessionInfo {
 	}
 	return info
 }
-
-// wall is the wall clock time of an instant, counted from the start.
-func (c clock) wall(at instant) time.Time { return c.start.Add(time.Duration(at)).Round(0) }
 
 // received counts what came from a connection.
 type received struct{ bytes, messages atomic.Int64 }

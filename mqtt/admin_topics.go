@@ -123,11 +123,11 @@ func belowAll(topic string) string { return topic + "/\xff" }
 func (x *retained) level(from string, after bool) (topic string, below bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	e := x.tree.seek(from, after)
-	if e == nil {
+	var found [1]*retainedMessage
+	if len(x.tree.collect(from, after, found[:0])) == 0 {
 		return "", false
 	}
-	topic = e.message.Topic
-	next := x.tree.seek(topic, true)
-	return topic, next != nil && strings.HasPrefix(next.message.Topic, topic+"/")
+	topic = found[0].message.Topic
+	below = len(x.tree.collect(topic, true, found[:0])) > 0 && strings.HasPrefix(found[0].message.Topic, topic+"/")
+	return topic, below
 }

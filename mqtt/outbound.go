@@ -28,6 +28,7 @@ type outbound struct {
 	// lastRouter appended last: it will flush, so it need not note this
 	// receiver again.
 	lastRouter *router
+	listed     bool // for the next joint flush
 
 	aliases aliasTable
 
@@ -288,6 +289,7 @@ func (c *Client) writeBacklog(buf []byte, written int) {
 // writeFailed ends the connection after a write error. o.writing is held.
 func (c *Client) writeFailed(err error) {
 	o := &c.out
+	c.setEnding(err) // before pending is 0, which would look like room
 	o.mu.Lock()
 	o.closed = true
 	giveBack(o.takeLocked())

@@ -35,10 +35,18 @@ type Server struct {
 	retained  retained
 	deadlines *deadlines
 	stats     counters
+	completer completer
+	sessions  atomic.Uint64 // number of the newest session in the store
+	mender    mender
+	joint     jointFlush
 	keys      atomic.Uint64
-	tight     atomic.Bool // the memory budget is nearly spent
-	spent     atomic.Bool // it is spent: nothing that is held may grow
+	pausing   atomic.Int32 // sessions that pause in sending retained messages
+	tight     atomic.Bool  // the memory budget is nearly spent
+	spent     atomic.Bool  // it is spent: nothing that is held may grow
 	inline    *Client
+
+	accessEpoch    atomic.Uint64 // counts RecheckAccess
+	maximumClients atomic.Int64  // 0: no bound
 
 	done       chan struct{}  // closed when the server stops
 	stopped    chan struct{}  // closed when it has stopped
@@ -83,11 +91,13 @@ func New(opts *Options) *Server {
 		inlineSubs: make(map[inlineKey]*inlineSubscription),
 	}
 	s.options, s.invalid = opts.withDefaults()
+	s.maximumClients.Store(s.options.Capabilities.MaximumClients)
 	s.log = s.options.Logger
 	s.limited = &limitedLog{log: s.log, clock: s.clock}
 	s.shares = shares{seed: s.registry.seed, groups: make(map[string]*shareGroup)}
 	s.retained.server = s
 	s.deadlines = newDeadlines(s.clock)
+	s.completer.wake = make(chan struct{}, 1)
 	s.inline = s.NewClient(nil, "local", "inline", true)
 	return s
 }
@@ -95,7 +105,11 @@ func New(opts *Options) *Server {
 func (s *Server) nextKey() uint64 { return s.keys.Add(1) }
 
 // Options returns a copy of the options in force, defaults filled in.
-func (s *Server) Options() Options { return s.options }
+func (s *Server) Options() Options {
+	options := s.options
+	options.Capabilities.MaximumClients = s.maximumClients.Load()
+	return options
+}
 
 // AddListener binds the listener's address. Its connections are served from
 // Serve on, or at once if the server serves already.
@@ -164,7 +178,10 @@ func (s *Server) restoreOnce() error {
 	case state != stateNew:
 		return errors.New("mqtt: the server serves already")
 	}
-	err := s.restore()
+	err := s.reload()
+	if err == nil {
+		err = s.restore()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil && s.state == stateRestoring {
@@ -180,6 +197,10 @@ func (s *Server) serveLocked() error {
 	}
 	s.state = stateServing
 	s.goroutines.Go(func() { s.deadlines.run(s.done) })
+	if s.options.Store != nil {
+		s.goroutines.Go(func() { s.completer.run(s) })
+		s.goroutines.Go(s.tendStore)
+	}
 	if s.options.SysTopicResendInterval > 0 {
 		s.goroutines.Go(s.runSys)
 	}

@@ -77,7 +77,7 @@ func TestNewBrokerLeavesNothingOpen(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config.Default()
 			cfg.Listeners = []config.Listener{{ID: "good", Protocol: config.Unix, Address: socket}, tt.bad}
-			_, err := newBroker(cfg, slog.New(slog.DiscardHandler))
+			_, err := newBroker(cfg, slog.New(slog.DiscardHandler), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

@@ -16,9 +16,12 @@ import (
 
 // newBroker makes a server from a configuration, with its hooks and with its
 // listeners bound. The caller serves and closes it; after an error nothing is
-// left open.
-func newBroker(cfg *config.Config, log *slog.Logger) (*mqtt.Server, error) {
-	srv := mqtt.New(options(cfg, log))
+// left open but the store, which is the caller's until the server serves; nil
+// keeps everything in memory.
+func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*mqtt.Server, error) {
+	opts := options(cfg, log)
+	opts.Store = store
+	srv := mqtt.New(opts)
 	if err := addAccess(srv, cfg, log); err != nil {
 		return nil, err
 	}
@@ -42,6 +45,7 @@ func options(cfg *config.Config, log *slog.Logger) *mqtt.Options {
 		Logger:          log,
 		Version:         version(),
 		ServerKeepAlive: c.ServerKeepAlive,
+		Durability:      durabilities[cfg.Durability],
 		Capabilities: mqtt.Capabilities{
 			MaximumClients:               c.MaximumClients,
 			MaximumPacketSize:            c.MaximumPacketSize,

@@ -33,9 +33,13 @@ func runBroker(ctx context.Context, cfg *config.Config, std streams) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	srv, err := newBroker(cfg, log)
+	store, err := openStore(cfg, log)
 	if err != nil {
 		return err
+	}
+	srv, err := newBroker(cfg, log, store)
+	if err != nil {
+		return errors.Join(err, store.Close())
 	}
 	if err := srv.Serve(); err != nil {
 		return errors.Join(err, srv.Close())

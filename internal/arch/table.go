@@ -28,7 +28,8 @@ var doors = []door{
 	{packages: "listeners", modules: []string{"github.com/gobwas/ws"}},
 	{packages: "mqtttest", may: []string{"mqtt", "packets", "topics", "listeners", "hooks/auth", "internal/client"}},
 
-	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto"}}, // mqtttest hands it to users
+	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto", "go.yaml.in/yaml/v4"}}, // mqtttest hands it to users
+	{packages: "hooks/auth/passwd", may: []string{"internal/filewatch"}, modules: []string{"golang.org/x/crypto"}},
 	{packages: "hooks/storage", may: append([]string{"hooks/storage/kv"}, core...)},
 	{packages: "hooks/storage/kv"},
 	{packages: "hooks/storage/kv/kvtest", may: []string{"hooks/storage/kv", "hooks/storage/memory"}},
@@ -46,6 +47,7 @@ var doors = []door{
 
 	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
 	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
+	{packages: "internal/logfile"},
 	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
 	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth"}},
@@ -54,6 +56,7 @@ var doors = []door{
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 
 	{packages: "internal/arch"},
+	{packages: "internal/filewatch"},
 	{packages: "internal/conformance"},
 	{packages: "internal/conformance/gen", may: []string{"internal/conformance"}},
 	{packages: "internal/readme"},

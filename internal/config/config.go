@@ -23,6 +23,8 @@ const (
 	DefaultHost   = "0.0.0.0"
 	DefaultWSPath = "/mqtt"
 	DefaultData   = "linnet-data"
+
+	DefaultDurability = "fsync"
 )
 
 // Config is everything a broker process can be told. Default makes one.
@@ -33,6 +35,9 @@ type Config struct {
 
 	// DataDir is the directory that belongs to this process alone.
 	DataDir string
+
+	// Durability is what acknowledgements wait for: "fsync", "os" or "none".
+	Durability string
 
 	// AllowAnonymous admits every client. Otherwise, as long as no other access
 	// rules exist, clients of this machine are admitted and nobody else.
@@ -99,6 +104,7 @@ func Default() *Config {
 		},
 		Log:             Log{Level: "info"},
 		DataDir:         DefaultData,
+		Durability:      DefaultDurability,
 		ShutdownTimeout: 10 * time.Second,
 	}
 }
@@ -146,6 +152,9 @@ func (c *Config) SetHost(host string) {
 func (c *Config) Validate() error {
 	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Protocol != HTTP }) {
 		return fmt.Errorf("there is no listener for clients: give a port")
+	}
+	if !slices.Contains([]string{"fsync", "os", "none"}, c.Durability) {
+		return fmt.Errorf("durability %q: use fsync, os or none", c.Durability)
 	}
 	if c.DataDir == "" {
 		return fmt.Errorf("the data directory is empty: name one")
