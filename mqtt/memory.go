@@ -89,10 +89,5 @@ func (s *Server) slowDown() {
 	if !s.tight.Load() {
 		return
 	}
-	timer := time.NewTimer(slowReading)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-	case <-timer.C:
-	}
+	s.wait(slowReading)
 }
