@@ -4,10 +4,12 @@
 
 GO       ?= go
 PAHOPORT ?= 1883
+KILLS    ?= 200
+SEED     ?=
 
 .DEFAULT_GOAL := test
 
-.PHONY: test check lint fuzz cover paho conformance cross tidy generated deb bench clean
+.PHONY: test check lint fuzz cover crash paho conformance cross tidy generated deb bench clean
 
 # The client libraries of internal/interop/clients are a module of their own,
 # and race with themselves, so that tests with them run without -race. -mod=mod
@@ -33,6 +35,10 @@ fuzz: ## run every fuzzer for 60 s
 cover: ## coverage of the core
 	$(GO) test -coverpkg=./packets/...,./topics/...,./mqtt/... -coverprofile=coverage.txt $(GOTESTFLAGS) ./packets/... ./topics/... ./mqtt/...
 	$(GO) tool cover -func=coverage.txt | tail -1
+
+crash: ## kill the broker 200 times and look for what was lost: make crash KILLS=1000 SEED=7 CRASHFLAGS=...
+	$(GO) build -o bin/linnet ./cmd/linnet
+	$(GO) run ./internal/crash/cmd -program bin/linnet -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(CRASHFLAGS)
 
 paho: ## run the Eclipse Paho interoperability suite: make paho DIR=checkout
 	scripts/paho.sh "$(DIR)" $(PAHOPORT)
