@@ -170,9 +170,10 @@ func (f *found) take(t *testing.T, l *link, pk packets.Packet, complete func(Mes
 		} else {
 			f.altered++
 		}
-		if pk.QoS == 1 {
+		switch pk.QoS {
+		case 1:
 			answer = &packets.Puback{PacketID: pk.PacketID}
-		} else if pk.QoS == 2 {
+		case 2:
 			answer = &packets.Pubrec{PacketID: pk.PacketID}
 		}
 	case *packets.Pubrel:
