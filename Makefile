@@ -7,7 +7,7 @@ PAHOPORT ?= 1883
 
 .DEFAULT_GOAL := test
 
-.PHONY: test check lint fuzz cover paho conformance cross tidy generated bench clean
+.PHONY: test check lint fuzz cover paho conformance config-docs cross tidy generated bench clean
 
 # The client libraries of internal/interop/clients are a module of their own,
 # and race with themselves, so that tests with them run without -race. -mod=mod
@@ -39,6 +39,9 @@ paho: ## run the Eclipse Paho interoperability suite: make paho DIR=checkout
 conformance: ## write docs/conformance.md from the tags in the tests
 	$(GO) run ./internal/conformance/gen
 
+config-docs: ## write the generated parts of docs/ about the configuration
+	$(GO) run ./internal/config/gen
+
 cross: ## build and vet for every system we promise
 	scripts/cross.sh
 
@@ -47,8 +50,8 @@ tidy: ## fail if go.mod lists too much or too little
 	$(GO) mod tidy -C internal/interop/clients -diff
 	$(GO) mod tidy -C examples -diff
 
-generated: conformance ## fail if a generated file is not committed as generated
-	git diff --exit-code -- docs/conformance.md
+generated: conformance config-docs ## fail if a generated file is not committed as generated
+	git diff --exit-code -- docs/conformance.md docs/configuration.md docs/linnet.schema.json
 
 bench: ## run the benchmarks of the core
 	$(GO) test -run '^$$' -bench . -benchmem $(GOTESTFLAGS) ./packets/... ./topics/... ./mqtt/...

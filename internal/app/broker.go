@@ -1,77 +1,56 @@
 package app
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"os"
+	"strconv"
 
-	"github.com/linnetmq/linnet/hooks/auth"
 	"github.com/linnetmq/linnet/internal/config"
 	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
 )
 
+// broker is a server together with what a reload of its configuration changes.
+type broker struct {
+	*mqtt.Server
+	log    *slog.Logger
+	access *anonymous
+	certs  map[string]*liveCertificates // by listener
+}
+
 // newBroker makes a server from a configuration, with its hooks and with its
 // listeners bound. The caller serves and closes it; after an error nothing is
 // left open.
-func newBroker(cfg *config.Config, log *slog.Logger) (*mqtt.Server, error) {
-	srv := mqtt.New(options(cfg, log))
-	if err := addAccess(srv, cfg, log); err != nil {
+func newBroker(cfg *config.Config, log *slog.Logger) (*broker, error) {
+	b := &broker{
+		Server: mqtt.New(options(cfg, log)),
+		log:    log,
+		access: newAnonymous(cfg, log),
+		certs:  map[string]*liveCertificates{},
+	}
+	if err := b.AddHook(b.access, nil); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Listeners {
-		l, err := newListener(&cfg.Listeners[i], srv)
+		l, err := b.newListener(&cfg.Listeners[i])
 		if err == nil {
-			err = srv.AddListener(l)
+			err = b.AddListener(l)
 		}
 		if err != nil {
-			_ = srv.Close() // the error that matters is the one before
+			_ = b.Close() // the error that matters is the one before
 			return nil, err
 		}
 	}
-	return srv, nil
-}
-
-// options are the broker's options for a configuration.
-func options(cfg *config.Config, log *slog.Logger) *mqtt.Options {
-	c := &cfg.Capabilities
-	return &mqtt.Options{
-		Logger:          log,
-		Version:         version(),
-		ServerKeepAlive: c.ServerKeepAlive,
-		Capabilities: mqtt.Capabilities{
-			MaximumClients:               c.MaximumClients,
-			MaximumPacketSize:            c.MaximumPacketSize,
-			ReceiveMaximum:               c.ReceiveMaximum,
-			TopicAliasMaximum:            c.TopicAliasMaximum,
-			MaximumSessionExpiryInterval: c.SessionExpiryInterval,
-		},
-	}
-}
-
-// addAccess adds the hook that says who may connect.
-func addAccess(srv *mqtt.Server, cfg *config.Config, log *slog.Logger) error {
-	if cfg.AllowAnonymous {
-		return srv.AddHook(new(auth.AllowHook), nil)
-	}
-	return srv.AddHook(&localOnly{log: log, origins: allOrigins(cfg)}, nil)
-}
-
-// allOrigins are the origins whose pages the operator lets connect.
-func allOrigins(cfg *config.Config) []string {
-	var all []string
-	for i := range cfg.Listeners {
-		all = append(all, cfg.Listeners[i].Origins...)
-	}
-	return all
+	return b, nil
 }
 
 // newListener makes a listener, not yet bound.
-func newListener(l *config.Listener, srv *mqtt.Server) (mqtt.Listener, error) {
-	c, err := listenerConfig(l)
+func (b *broker) newListener(l *config.Listener) (mqtt.Listener, error) {
+	c, err := b.listenerConfig(l)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.ID, err)
 	}
@@ -85,13 +64,33 @@ func newListener(l *config.Listener, srv *mqtt.Server) (mqtt.Listener, error) {
 	case config.Unix:
 		return listeners.NewUnixSock(l.ID, l.Address, c), nil
 	case config.HTTP:
-		return listeners.NewHTTPStats(l.ID, l.Address, c, func() any { return srv.Stats() }), nil
+		return listeners.NewHTTP(l.ID, l.Address, c, b.pages(l)), nil
 	}
 	return nil, fmt.Errorf("listener %s: protocol %q: use tcp, tls, ws, wss, unix or http", l.ID, l.Protocol)
 }
 
-func listenerConfig(l *config.Listener) (*listeners.Config, error) {
-	c := &listeners.Config{WebsocketPath: l.Path, WebsocketOrigins: l.Origins, ProxyProtocol: l.ProxyProtocol}
+// pages is what an http listener serves.
+func (b *broker) pages(l *config.Listener) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", listeners.StatsHandler(func() any { return b.Stats() }))
+	if l.PProf {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+func (b *broker) listenerConfig(l *config.Listener) (*listeners.Config, error) {
+	c := &listeners.Config{
+		WebsocketPath: l.Path, WebsocketOrigins: l.Origins, ProxyProtocol: l.ProxyProtocol,
+		HandshakeTimeout: l.HandshakeTimeout, KeepAlive: l.TCPKeepAlive,
+	}
+	if l.TCPKeepAlive == 0 {
+		c.KeepAlive = -1 // off
+	}
 	for _, network := range l.ProxyTrusted {
 		prefix, err := netip.ParsePrefix(network)
 		if err != nil {
@@ -99,40 +98,21 @@ func listenerConfig(l *config.Listener) (*listeners.Config, error) {
 		}
 		c.ProxyTrusted = append(c.ProxyTrusted, prefix)
 	}
-	if l.TLS == nil {
+	if l.UnixMode != "" {
+		mode, err := strconv.ParseUint(l.UnixMode, 8, 32)
+		if err != nil {
+			return nil, fmt.Errorf("mode %q of the socket: write permission bits like 0660", l.UnixMode)
+		}
+		c.UnixMode = os.FileMode(mode)
+	}
+	if !l.Secure() {
 		return c, nil
 	}
-	var err error
-	c.TLSConfig, err = serverTLS(l.TLS)
-	return c, err
-}
-
-// serverTLS loads a certificate and, if clients must show one, its authorities.
-func serverTLS(files *config.Certificates) (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	certs, err := newLiveCertificates(l)
 	if err != nil {
-		return nil, fmt.Errorf("load certificate %s with key %s: %w", files.CertFile, files.KeyFile, err)
-	}
-	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if !files.VerifyClient {
-		return c, nil
-	}
-	if c.ClientCAs, err = loadAuthorities(files.CAFile); err != nil {
 		return nil, err
 	}
-	c.ClientAuth = tls.RequireAndVerifyClientCert
+	b.certs[l.ID] = certs
+	c.TLSConfig = certs.config()
 	return c, nil
-}
-
-// loadAuthorities reads certificates that are trusted.
-func loadAuthorities(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate authorities: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("load certificate authorities: %s holds no certificate in PEM", file)
-	}
-	return pool, nil
 }
