@@ -51,3 +51,21 @@ func withRoom(b []byte, n int) []byte {
 	giveBack(b)
 	return grown
 }
+
+// shrink keeps of a buffer what a waiting connection needs: nothing if it holds
+// no bytes, else about as much as it holds.
+func shrink(buf []byte) []byte {
+	if len(buf) == 0 {
+		giveBack(buf)
+		return nil
+	}
+	if cap(buf) <= smallBuffer || cap(buf) <= 2*len(buf) {
+		return buf
+	}
+	small := append(borrow(len(buf)), buf...)
+	if cap(small) == cap(buf) {
+		small = append(make([]byte, 0, len(buf)), buf...)
+	}
+	giveBack(buf)
+	return small
+}

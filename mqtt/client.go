@@ -40,8 +40,9 @@ type Client struct {
 	out     outbound
 
 	heard    atomic.Int64 // instant of the last bytes received
-	deadline deadline     // CONNECT time-out, then Keep Alive
-	shard    uint32       // of the counters
+	received received
+	deadline deadline // CONNECT time-out, then Keep Alive
+	shard    uint32   // of the counters
 
 	parkable bool           // its transport is a raw socket
 	parked   atomic.Bool    // no goroutine reads it; whoever clears this starts one
@@ -49,7 +50,9 @@ type Client struct {
 	polled   bool           // its descriptor is known to the parker's poller
 	inbound  inboundAliases // kept for the reader while parked
 
-	over atomic.Bool // ending is set; the reader asks after every packet
+	over     atomic.Bool // ending is set; the reader asks after every packet
+	values   atomic.Pointer[[]clientValue]
+	handling sync.Mutex // held while the reader handles a batch, see outlast
 
 	mu       sync.Mutex
 	ending   error // why the connection ends, nil while it does not
@@ -123,12 +126,28 @@ func (c *Client) stop(reason error) {
 	if !c.setEnding(reason) || c.conn == nil {
 		return
 	}
-	connected := c.session.Load() != nil // asked first: identity is written before it is set
-	if connected && c.version == packets.V5 && !errors.Is(reason, errDisconnected) {
-		c.sendDisconnect(reason)
+	if c.session.Load() != nil { // asked first: identity is written before it is set
+		c.tellEnding()
 	}
 	_ = c.conn.SetReadDeadline(time.Now()) // an error means that the connection is gone already
 	c.wake()
+}
+
+// outlast waits until c, which was stopped, has handled its last packet: what
+// came on it stands before what comes on the connection that replaces it. It
+// must not be called by a hook of c.
+func (c *Client) outlast() {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+}
+
+// tellEnding tells a v5 client why its connection ends, unless it was itself that
+// said so. Of stop and establishSession at least one sees both the reason
+// and the session.
+func (c *Client) tellEnding() {
+	if reason := c.endingReason(); c.version == packets.V5 && !errors.Is(reason, errDisconnected) {
+		c.sendDisconnect(reason)
+	}
 }
 
 // sendDisconnect tells a v5 client why its connection ends [MQTT-4.13.2-1].

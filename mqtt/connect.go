@@ -62,6 +62,7 @@ func (in *inbound) connect(pk *packets.Connect) error {
 	if err := c.checkConnect(pk); err != nil {
 		return err
 	}
+	in.epoch = s.accessEpoch.Load()
 	set := s.hooks.load()
 	if set.onPacketRead != nil {
 		changed, err := set.readPacket(c, pk)
@@ -78,6 +79,7 @@ func (in *inbound) connect(pk *packets.Connect) error {
 			return err
 		}
 	}
+	c.username = pk.Username // a hook may name the client, by its certificate for example
 	if c.authMethod != "" {
 		return in.beginAuth(pk)
 	}
@@ -131,6 +133,11 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		return reason // a hook closed the connection, or the time for the CONNECT is over
 	}
 	c.sessionExpiry = s.sessionExpiry(pk)
+	if c.sessionExpiry > 0 && s.options.Store != nil {
+		if err := s.options.Store.Err(); err != nil {
+			return storeUnavailable(err)
+		}
+	}
 	s.limitKeepAlive(c)
 	ack := s.connack(c, pk, authData)
 	if err := c.canTake(ack); err != nil {
@@ -141,10 +148,16 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		return err
 	}
 	if a.ended != nil {
-		s.endSession(a.ended)
+		if old := s.endSession(a.ended); old != nil {
+			old.outlast()
+		}
 	}
 	if a.old != nil {
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
+		a.old.outlast()
+	}
+	if err := s.keepSession(c, &a); err != nil {
+		return err
 	}
 	ack.SessionPresent = a.present && pk.Version != packets.V31
 	err = c.appendPacket(ack)
@@ -156,9 +169,14 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	in.handle, in.maximum = (*inbound).connected, int(s.options.Capabilities.MaximumPacketSize)
 	s.watchKeepAlive(c)
-	if c.isEnding() {
-		return nil // another connection took over in the meantime
+	if c.isEnding() { // another connection took over in the meantime, maybe before c had a session
+		c.tellEnding()
+		return nil
 	}
+	if a.present { // the rules, or its address, may be others than when it subscribed
+		s.recheckDeliveries(set, c)
+	}
+	s.recheckSince(c, in.epoch)
 	a.session.open(c)
 	for _, tell := range set.onSessionEstablished {
 		tell(c, pk)
@@ -250,6 +268,9 @@ func (s *Server) connack(c *Client, pk *packets.Connect, authData []byte) *packe
 	if info := s.options.ResponseInformation; info != "" && (c.responseInfo || capabilities.Compatibilities.AlwaysReturnResponseInfo) {
 		p.ResponseInformation = info // [MQTT-3.1.2-28]
 	}
+	if s.options.AnnounceDurability && s.options.Store != nil && c.sessionExpiry > 0 {
+		p.User = append(p.User, packets.UserProperty{Key: "durability", Value: c.durability().String()})
+	}
 	if c.authMethod != "" {
 		p.AuthenticationMethod, p.AuthenticationData = c.authMethod, authData
 	}
@@ -325,8 +346,8 @@ func (s *session) hasEnded() bool {
 
 // endSession ends a session that the registry no longer has: the connection it
 // may still have is told that another took over, and its delayed Will Message
-// is published [MQTT-3.1.2-8].
-func (s *Server) endSession(sess *session) {
+// is published [MQTT-3.1.2-8]. It returns that connection, nil if there is none.
+func (s *Server) endSession(sess *session) *Client {
 	c, will := sess.end()
 	if c != nil {
 		c.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection started a new session"))
@@ -334,6 +355,7 @@ func (s *Server) endSession(sess *session) {
 	if will != nil {
 		s.publishWill(will)
 	}
+	return c
 }
 
 // sessionExpired ends a session whose Session Expiry Interval has passed

@@ -15,13 +15,13 @@ func TestCursorsOfRepeatedSubscriptions(t *testing.T) {
 	defer s.Close()
 	sess := s.newSession("c", "")
 	subscribe := func(filter string) {
-		s.subscribe(sess, newSubscription(packets.Subscription{Filter: filter}, 1, nil))
+		s.subscribe(sess, newSubscription(packets.Subscription{Filter: filter}, 1, nil), nil)
 	}
 	for i := range 10_000 {
 		filter := fmt.Sprint("f/", i%10)
 		subscribe(filter)
 		if i%3 == 0 {
-			s.unsubscribe(sess, filter)
+			s.unsubscribe(sess, filter, nil)
 		}
 	}
 	for i := range 10 {

@@ -11,9 +11,12 @@ import (
 // costs a place in a heap, no goroutine and no runtime timer.
 type deadline struct {
 	at    instant
-	index int // in the heap, plus one; 0 when not set
+	index int // in the heap, plus one; 0 when not set, retired at the end
 	owner interface{ expire(now instant) }
 }
+
+// retired is the index of a deadline whose owner has ended.
+const retired = -1
 
 // deadlines calls the owners of deadlines when their time has come, on its one
 // goroutine. Owners do not block.
@@ -29,9 +32,13 @@ func newDeadlines(c clock) *deadlines {
 	return &deadlines{clock: c, wake: make(chan struct{}, 1)}
 }
 
-// set sets or moves a deadline.
+// set sets or moves a deadline that is not retired.
 func (ds *deadlines) set(d *deadline, at instant) {
 	ds.mu.Lock()
+	if d.index == retired {
+		ds.mu.Unlock()
+		return
+	}
 	d.at = at
 	if d.index > 0 {
 		heap.Fix(&ds.heap, d.index-1)
@@ -54,6 +61,17 @@ func (ds *deadlines) stop(d *deadline) {
 	if d.index > 0 {
 		heap.Remove(&ds.heap, d.index-1)
 	}
+	ds.mu.Unlock()
+}
+
+// retire forgets a deadline for good: its owner has ended, and a call that is
+// under way at this moment, or a late set, must not keep it in memory.
+func (ds *deadlines) retire(d *deadline) {
+	ds.mu.Lock()
+	if d.index > 0 {
+		heap.Remove(&ds.heap, d.index-1)
+	}
+	d.index = retired
 	ds.mu.Unlock()
 }
 

@@ -11,6 +11,10 @@ import (
 // the connection have room and nothing waits before it, else it is queued. The
 // caller flushes the connection, which r notes.
 func (s *session) deliver(r *router, d delivery) {
+	if s.backlog != nil && d.qos > 0 {
+		s.deliverKept(r, d)
+		return
+	}
 	s.mu.Lock()
 	if s.over || s.ended {
 		s.discardUncounted(d, DropSessionEnded)
@@ -76,9 +80,13 @@ func (c *Client) hasRoom() bool {
 	return c.hasRoomWithin(int(c.server.options.Capabilities.MaximumClientWritesPending) / 2)
 }
 
-// hasRoomWithin is hasRoom with another limit in bytes.
+// hasRoomWithin is hasRoom with another limit in bytes. A connection that ends
+// has none: what waits is for the next one.
 func (c *Client) hasRoomWithin(limit int) bool {
 	o := &c.out
+	if c.isEnding() {
+		return false
+	}
 	if int(o.pendingHint.Load()) <= limit {
 		return true
 	}
@@ -113,10 +121,15 @@ func (s *session) pumpLocked(c *Client) (more bool) {
 	if len(s.resend) > 0 {
 		return false
 	}
+	var now instant
+	if s.streams() {
+		now = s.server.clock.now()
+		defer s.streamed(now)
+	}
 	for budget := pumpBudget; budget > 0; budget-- {
-		if len(s.cursors) > 0 && (s.cursorTurn || s.queue.len == 0) {
+		if s.streams() && (s.cursorTurn || !s.hasQueued()) {
 			s.cursorTurn = false
-			sent, room := s.sendRetained(c)
+			sent, room := s.sendRetained(c, now)
 			if !room {
 				return false
 			}
@@ -142,6 +155,8 @@ func (s *session) resendNext(c *Client) bool {
 	d := s.window.find(s.resend[0])
 	switch {
 	case d == nil:
+	case d.state == awaitStore:
+		return false // PUBREL comes when it is stored
 	case d.state == awaitRel:
 		d.state = awaitCmp
 		s.appendPubrel(c, d.packetID, packets.CodeSuccess)
@@ -183,6 +198,9 @@ func (s *session) resendReleases(c *Client) {
 // sendQueued sends the oldest queued message, and reports whether it is worth
 // trying the next.
 func (s *session) sendQueued(c *Client) bool {
+	if s.backlog != nil && s.sendKept(c) {
+		return true
+	}
 	next := s.queue.peek()
 	if next == nil || !c.hasRoom() {
 		return false
@@ -208,15 +226,47 @@ func (s *session) sendLocked(c *Client, d delivery, r *router) bool {
 		return true
 	}
 	d.state = awaitAck
-	slot := s.window.add(d)
+	slot, dup := s.takePlace(d)
 	if slot == nil { // not while what is in flight counts against Receive Maximum
 		s.enqueueLocked(d)
 		return false
 	}
 	s.countInflight(1, d)
 	s.outstanding++
-	s.transmit(c, slot, false, r)
+	s.transmit(c, slot, dup, r)
 	return true
+}
+
+// takePlace gives d a packet identifier and a place in the window. dup tells that
+// it may have been sent before, by an earlier run.
+func (s *session) takePlace(d delivery) (slot *delivery, dup bool) {
+	b := s.backlog
+	if b == nil {
+		return s.window.add(d), false
+	}
+	b.sent = max(b.sent, d.seq+1)
+	return s.window.keep(d), d.seq < b.sentBefore
+}
+
+// queued counts the messages that wait. s.mu is held.
+func (s *session) queued() int {
+	if s.backlog != nil {
+		return s.queue.len + s.backlog.len()
+	}
+	return s.queue.len
+}
+
+// queuedBytes is the size of the messages that wait. s.mu is held.
+func (s *session) queuedBytes() int64 {
+	if s.backlog != nil {
+		return s.queue.bytes + s.backlog.bytes()
+	}
+	return s.queue.bytes
+}
+
+// hasQueued tells whether messages wait. s.mu is held.
+func (s *session) hasQueued() bool {
+	return s.queue.len > 0 || s.backlog != nil && !s.backlog.idle()
 }
 
 // transmit appends the PUBLISH to the connection's outbound queue. One that
@@ -272,6 +322,7 @@ func (s *session) tooLarge(d *delivery) {
 	gone := *d
 	if d.qos > 0 {
 		s.window.remove(d)
+		s.forget(&gone)
 		s.outstanding--
 		s.countInflight(-1, gone)
 	}
@@ -312,6 +363,7 @@ func (c *Client) appendPublish(out *outgoing, r *router) {
 	buf := out.append(o.roomLocked(out.size(c.version)), c.version)
 	size := len(buf) - len(o.buf)
 	o.commitLocked(buf)
+	o.messages++
 	if r == nil {
 		o.mu.Unlock()
 		c.server.stats.sent(packets.TypePublish, size)
@@ -375,6 +427,10 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 		if d.state == unsent {
 			s.outstanding++
 		}
+		if s.backlog != nil && d.state != awaitCmp {
+			s.storeRelease(d)
+			break
+		}
 		d.state = awaitCmp
 		s.appendPubrel(c, id, packets.CodeSuccess)
 	case t == packets.TypePubcomp && d.qos == 2 && (d.state == awaitCmp || d.state == awaitRel):
@@ -388,6 +444,7 @@ func (s *session) advanceLocked(c *Client, t packets.Type, id uint16, code packe
 func (s *session) completeLocked(d *delivery, code packets.Code) {
 	gone := *d
 	s.window.remove(d)
+	s.forget(&gone)
 	s.countInflight(-1, gone)
 	if gone.state != unsent {
 		s.outstanding--

@@ -18,11 +18,13 @@
 // hooks, retained message, match, fan-out, store, acknowledgement. router.route
 // appends the encoded packet to the outbound queue of each receiver and notes
 // whom it touched; when the batch of packets that was read together is done,
-// each touched receiver gets one write that never blocks.
+// each touched receiver gets one write that never blocks, by jointFlush if they
+// are many.
 //
 // # Locks
 //
-// shard.mu (registry) -> session.mu -> leaf locks (outbound.mu, acks.mu,
+// shard.mu (registry) -> session.mu -> leaf locks (outbound.mu, jointFlush.mu,
 // shareGroup.mu, retained.mu, deadlines.mu, topics.Index). Never two sessions
-// at once. No hook, store call, blocking write or channel send under a lock.
+// at once. No hook, store call, blocking write or channel send under a lock; the
+// one exception are the functions OnDeliveryCheck returns, which must not block.
 package mqtt

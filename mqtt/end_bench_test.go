@@ -17,7 +17,7 @@ func BenchmarkEnd(b *testing.B) {
 		sess := s.newSession("c", "")
 		sess.expiry = 100
 		for i := range 100_000 {
-			s.subscribe(sess, newSubscription(packets.Subscription{Filter: fmt.Sprint("f/", i)}, 1, nil))
+			s.subscribe(sess, newSubscription(packets.Subscription{Filter: fmt.Sprint("f/", i)}, 1, nil), nil)
 		}
 		msg := &Message{Topic: "t"}
 		for range 100_000 {

@@ -40,12 +40,14 @@ func (in *inbound) settle() {
 	if len(in.steps) == 0 {
 		return
 	}
-	in.session().advanceAll(in.client, in.steps)
+	current := in.session().advanceAll(in.client, in.steps)
 	for _, step := range in.steps {
-		if step.packet == packets.TypePubrel {
+		if step.packet == packets.TypePubrel && current { // else it is sent again, and answered, on the new connection
+			in.unreceive(step.id, step.known)
 			in.pubcomplete(step.id, step.known)
 		}
 	}
+	in.commitReleases()
 	in.steps = in.steps[:0]
 }
 
@@ -55,31 +57,58 @@ func (in *inbound) pubcomplete(id uint16, known bool) {
 	if !known {
 		code = packets.ErrPacketIDNotFound
 	}
+	if in.stores() && in.client.durability() != DurabilityNone {
+		in.deferAck(packets.TypePubcomp, id, code)
+		in.completions++
+		return
+	}
 	in.acknowledge(packets.TypePubcomp, id, code)
 }
 
+// unreceive removes a packet identifier from the store: PUBCOMP waits for that,
+// else a message that uses it again could be swallowed after a crash.
+func (in *inbound) unreceive(id uint16, known bool) {
+	if b := in.session().backlog; known && b != nil {
+		in.begin().tx.DeleteReceived(b.number, id)
+	}
+}
+
+// commitReleases commits the removals of the PUBRELs just handled.
+func (in *inbound) commitReleases() {
+	if !in.stores() {
+		return
+	}
+	n := in.completions
+	in.completions = 0
+	in.commit(in.client.durability().level(), in.acks, n)
+	in.awaitRoom()
+}
+
 // advanceAll moves the flows of the steps on and sends what that makes room for.
-func (s *session) advanceAll(c *Client, steps []flowStep) {
+// It returns false, and does nothing, if c was replaced.
+func (s *session) advanceAll(c *Client, steps []flowStep) (current bool) {
 	s.mu.Lock()
-	current := s.client == c // a connection that was replaced has no say any more
+	if s.client != c { // a connection that was replaced has no say any more
+		s.unlock()
+		return false
+	}
 	for i := range steps {
 		step := &steps[i]
-		switch {
-		case step.packet == packets.TypePubrel:
+		switch step.packet {
+		case packets.TypePubrel:
 			_, step.known = s.received[step.id]
-			if current {
-				delete(s.received, step.id)
-			}
-		case current:
+			delete(s.received, step.id)
+		default:
 			known := s.advanceLocked(c, step.packet, step.id, packets.CodeSuccess)
 			if !known && step.packet == packets.TypePubrec {
 				s.appendPubrel(c, step.id, packets.ErrPacketIDNotFound)
 			}
 		}
 	}
-	more := current && s.pumpLocked(c)
+	more := s.pumpLocked(c)
 	s.unlock()
 	if more {
 		s.pump(c)
 	}
+	return true
 }

@@ -178,21 +178,6 @@ func (set *hookSet) authenticate(cl *Client, pk *packets.Connect) error {
 	return packets.ErrBadUsernameOrPassword
 }
 
-// allowed asks the ACL checkers in order; with none of them nothing is allowed.
-func (set *hookSet) allowed(cl *Client, topic string, write bool) bool {
-	for _, ask := range set.aclCheckers {
-		decision, err := ask(cl, topic, write)
-		if err != nil {
-			cl.server.log.Warn("access check", "client_id", cl.clientID, "topic", topic, "err", err)
-			return false
-		}
-		if decision != Pass {
-			return decision == Allow
-		}
-	}
-	return false
-}
-
 func (set *hookSet) encodePacket(cl *Client, pk packets.Packet) packets.Packet {
 	for _, change := range set.onPacketEncode {
 		if changed := change(cl, pk); changed != nil {

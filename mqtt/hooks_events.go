@@ -54,11 +54,28 @@ type ConnectAuthenticator interface {
 
 // ACLChecker decides whether a client may publish to a topic (write) or
 // subscribe to a filter. The topic of a shared subscription comes without its
-// $share prefix. A hook may implement OnACLCheck(*Client, string, bool) bool
+// $share prefix. An error refuses; a packets.Code in it is what the client is told. A hook may implement OnACLCheck(*Client, string, bool) bool
 // instead: true is Allow, false is Pass.
 type ACLChecker interface {
 	OnACLCheck(cl *Client, topic string, write bool) (Decision, error)
 }
+
+// DeliveryChecker narrows what a subscription delivers. It costs nothing unless
+// it returns a function, and then only the messages that match the subscription.
+type DeliveryChecker interface {
+	// OnDeliveryCheck is asked when a filter (without $share prefix) has been
+	// allowed, when its session gets a connection, and by RecheckAccess. It
+	// returns nil if everything the filter matches may be delivered to the
+	// client; else a function that tells for a topic whether it may. Publishers
+	// remember its answers until RecheckAccess. It is called from many
+	// goroutines, and with locks held: it must answer at once and must not call
+	// the server.
+	OnDeliveryCheck(cl *Client, filter string) func(topic string) bool
+}
+
+// OnReadmit is asked by RecheckAccess whether a connected client may stay. An
+// error disconnects it with its packets.Code.
+type OnReadmit interface{ OnReadmit(cl *Client) error }
 
 // EnhancedAuthenticator carries out the exchange of MQTT 5.0 enhanced
 // authentication (section 4.12) for the methods it knows, and Passes for
@@ -100,7 +117,8 @@ type OnStop interface{ OnStop() }
 type OnSysInfoTick interface{ OnSysInfoTick(stats *Stats) }
 
 // OnConnect may refuse a valid CONNECT before authentication: a packets.Code
-// as error is sent in the CONNACK, any other error means 0x83.
+// as error is sent in the CONNACK, any other error means 0x83. It may set the
+// packet's Username, which becomes the client's.
 type OnConnect interface {
 	OnConnect(cl *Client, pk *packets.Connect) error
 }

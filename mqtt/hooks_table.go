@@ -16,6 +16,8 @@ type hookSet struct {
 	onSysInfoTick        []func(*Stats)
 	authenticators       []func(*Client, *packets.Connect) (Decision, error)
 	aclCheckers          []func(*Client, string, bool) (Decision, error)
+	deliveryCheckers     []func(*Client, string) func(string) bool
+	onReadmit            []func(*Client) error
 	enhanced             []func(*Client, string, []byte) ([]byte, AuthDecision, error)
 	onConnect            []func(*Client, *packets.Connect) error
 	onSessionEstablish   []func(*Client, *packets.Connect)
@@ -96,6 +98,9 @@ var events = []event{
 				return allowIf(h.OnACLCheck(cl, topic, write)), nil
 			}
 		}),
+	on("OnDeliveryCheck", func(s *hookSet) *[]func(*Client, string) func(string) bool { return &s.deliveryCheckers },
+		func(h DeliveryChecker) func(*Client, string) func(string) bool { return h.OnDeliveryCheck }),
+	on("OnReadmit", func(s *hookSet) *[]func(*Client) error { return &s.onReadmit }, func(h OnReadmit) func(*Client) error { return h.OnReadmit }),
 	on("OnEnhancedAuth", func(s *hookSet) *[]func(*Client, string, []byte) ([]byte, AuthDecision, error) { return &s.enhanced },
 		func(h EnhancedAuthenticator) func(*Client, string, []byte) ([]byte, AuthDecision, error) {
 			return h.OnEnhancedAuth

@@ -26,7 +26,11 @@ type inbound struct {
 	answers []byte          // acknowledgements to the client, not yet queued
 	forward []byte          // encoded properties of the PUBLISH in hand
 	noted   uint16          // packet identifier of the QoS 2 PUBLISH in hand, until it is routed
-	auth    *authExchange
+	// completions are the PUBCOMPs in acks that wait for the next commit.
+	completions int
+	acks        *ackQueue // acknowledgements that wait for the store, nil if there never were any
+	auth        *authExchange
+	epoch       uint64 // of access when the CONNECT came
 }
 
 func (in *inbound) session() *session { return in.client.session.Load() }
@@ -88,6 +92,7 @@ func (in *inbound) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			in.server.panicked(p)
+			in.commitRest()
 			if in.noted != 0 {
 				in.session().released(in.noted) // the message went nowhere, so it may come again
 			}
@@ -115,6 +120,9 @@ func (in *inbound) run() (err error) {
 // one piece, in order.
 func (in *inbound) acknowledge(t packets.Type, id uint16, code packets.Code) {
 	c := in.client
+	if in.deferred(pendingAck{t: t, id: id, code: code}) {
+		return
+	}
 	if in.server.hooks.load().wantsSent() {
 		in.answer() // if the hook was added in the middle of a batch
 		c.appendAck(t, id, code)
@@ -176,10 +184,11 @@ func (in *inbound) feed(fresh int) error {
 	c := in.client
 	c.heard.Store(int64(in.server.clock.now()))
 	in.traffic.bytesIn += int64(fresh)
+	if in.session() == nil {
+		in.buf = shrink(in.buf) // authentication may wait for long
+	}
 	b := in.buf
-	used, err := in.packets(b)
-	in.settle()
-	in.answer()
+	used, err := in.batch(b)
 	in.flush()
 	c.flush()
 	if err == nil {
@@ -195,6 +204,22 @@ func (in *inbound) feed(fresh int) error {
 		in.buf = b[:copy(b, b[used:])]
 	}
 	return err
+}
+
+// batch handles the complete packets in b, unless another connection has taken
+// over: that one waits for the end of this batch, see Client.outlast.
+func (in *inbound) batch(b []byte) (used int, err error) {
+	c := in.client
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if c.isEnding() {
+		return len(b), nil
+	}
+	used, err = in.packets(b)
+	in.settle()
+	in.answer()
+	c.received.add(&in.traffic)
+	return used, err
 }
 
 // packets handles the complete packets at the start of b and returns how many
@@ -241,7 +266,7 @@ func (in *inbound) finish(err error) {
 		reason = ending
 	}
 	first := c.setEnding(reason)
-	s.deadlines.stop(&c.deadline)
+	s.deadlines.retire(&c.deadline)
 	giveBack(in.buf)
 	in.buf = nil
 	connected := c.session.Load() != nil
@@ -265,8 +290,13 @@ func tellsCode(reason error) bool {
 // close closes the connection so that the last packet arrives.
 func (in *inbound) close(reason error) {
 	c := in.client
-	if errors.Is(reason, io.EOF) || errors.Is(reason, net.ErrClosed) {
+	if errors.Is(reason, net.ErrClosed) {
 		c.waitDrained(0)
+		return
+	}
+	if errors.Is(reason, io.EOF) { // the peer may have closed one side only, and wait for answers
+		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+		c.waitDrained(lingerTime)
 		return
 	}
 	if errors.Is(reason, packets.ErrServerShuttingDown) {

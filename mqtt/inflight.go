@@ -8,12 +8,13 @@ type delivery struct {
 	msg      *Message
 	ids      []uint32    // Subscription Identifiers; shared, not changed
 	group    *shareGroup // the shared subscription it came by, nil if none
-	seq      uint64      // order of sending within the session
+	seq      uint64      // order of sending within the session, or its place in the backlog
 	sent     instant     // last time it was sent
 	packetID uint16
 	qos      byte // granted
 	retain   bool // RETAIN flag to send
 	stored   bool // it is a retained message sent for a new subscription
+	waits    bool // it must be in the store before it is sent
 	resends  uint8
 	state    inflightState
 }
@@ -22,11 +23,12 @@ type delivery struct {
 type inflightState byte
 
 const (
-	unused   inflightState = iota
-	unsent                 // taken over from an earlier connection, to be sent again
-	awaitAck               // PUBLISH sent: PUBACK or PUBREC must come
-	awaitRel               // PUBREC came on an earlier connection: PUBREL to be sent again
-	awaitCmp               // PUBREL sent: PUBCOMP must come
+	unused     inflightState = iota
+	unsent                   // taken over from an earlier connection, to be sent again
+	awaitAck                 // PUBLISH sent: PUBACK or PUBREC must come
+	awaitRel                 // PUBREC came on an earlier connection: PUBREL to be sent again
+	awaitCmp                 // PUBREL sent: PUBCOMP must come
+	awaitStore               // PUBREC came and is being stored: PUBREL to be sent then
 )
 
 // window holds the deliveries in flight to one session, found by packet
@@ -76,14 +78,47 @@ func (w *window) put(d delivery, id uint16) *delivery {
 	return slot
 }
 
-// restore stores d under an identifier that an earlier run gave it.
-func (w *window) restore(d delivery, id uint16) {
+// hasFree tells whether keep finds a place for an identifier now. It grows the
+// window for that, but not beyond measure for one identifier that is stuck.
+func (w *window) hasFree(id uint16) bool {
+	if w.slots == nil {
+		w.slots = make([]delivery, firstSlots)
+	}
+	if w.used*4 >= len(w.slots)*3 && len(w.slots) < allSlots {
+		w.grow()
+	}
+	for w.slot(id).state != unused {
+		if len(w.slots) >= allSlots || len(w.slots) > 8*w.used {
+			return false
+		}
+		w.grow()
+	}
+	return true
+}
+
+// keep stores d under the identifier of its place in the backlog, for which
+// hasFree has found a slot.
+func (w *window) keep(d delivery) *delivery {
+	d.packetID = identifier(d.seq)
+	slot := w.slot(d.packetID)
+	*slot = d
+	w.used++
+	return slot
+}
+
+// makeFree makes the slot of an identifier free that is not in use.
+func (w *window) makeFree(id uint16) {
 	if w.slots == nil {
 		w.slots = make([]delivery, firstSlots)
 	}
 	for w.slot(id).state != unused && len(w.slots) < allSlots {
 		w.grow()
 	}
+}
+
+// restore stores d under an identifier that an earlier run gave it.
+func (w *window) restore(d delivery, id uint16) {
+	w.makeFree(id)
 	w.put(d, id)
 	w.nextID = id
 }

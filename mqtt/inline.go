@@ -157,7 +157,11 @@ func (s *Server) injectPublish(cl *Client, pk *packets.Publish) error {
 		return fmt.Errorf("publish to %q: QoS %d, want 0, 1 or 2", pk.Topic, pk.QoS)
 	}
 	copied := *pk
-	if err := s.publishFor(cl, &copied); err != nil && !errors.Is(err, ErrIgnorePacket) {
+	wait, err := s.publishFor(cl, &copied)
+	if err == nil && wait != nil {
+		err = wait()
+	}
+	if err != nil && !errors.Is(err, ErrIgnorePacket) {
 		return fmt.Errorf("publish to %q: %w", pk.Topic, err)
 	}
 	return nil

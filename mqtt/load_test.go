@@ -1,8 +1,10 @@
 package mqtt_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -79,39 +81,119 @@ func TestMillionRetained(t *testing.T) { // not parallel: it measures memory
 	if long {
 		n = 1_000_000
 	}
-	s, address := serveTCP(t, &mqtt.Options{SysTopicResendInterval: -1})
+	s, address := serveTCP(t, &mqtt.Options{SysTopicResendInterval: -1, Capabilities: mqtt.Capabilities{MaximumQueueMessages: n}})
 	empty := heap()
 	for i := range n {
-		if err := s.Publish(fmt.Sprint("r/", i%1000, "/", i), []byte("a retained message of 32 bytes.."), true, 1); err != nil {
+		if err := s.Publish(fmt.Sprint("r/", i%1000, "/", i), []byte(retainedPayload), true, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	base := heap()
 	t.Logf("%d retained messages: %d MiB, %d bytes each", n, (base-empty)>>20, (base-empty)/int64(n))
 	for qos := range byte(2) {
-		r := subscribed(t, address, fmt.Sprint("memory", qos), "r/#", qos)
-		if err := r.receive(1); err != nil { // SUBACK
-			t.Fatal(err)
+		streamedInParts(t, address, qos, n)
+		if long {
+			othersMeanwhile(t, s, address, qos, n)
 		}
-		grown := int64(0)
-		const parts = 8
-		for part := range parts {
-			if err := r.receive(n*(part+1)/parts - n*part/parts); err != nil {
-				t.Fatalf("QoS %d, part %d: %v", qos, part, err)
-			}
-			grown = max(grown, heap()-base)
-		}
-		t.Logf("QoS %d: the heap grew by %d KiB", qos, grown>>10)
-		if grown > 64<<20 {
-			t.Errorf("QoS %d: the heap grew by %d MiB", qos, grown>>20)
-		}
-		if !long {
-			continue
-		}
-		alone := loadClient(t, "pair", address)()
-		drain := loadClient(t, "drain", address, fmt.Sprint(qos), fmt.Sprint(n))
-		t.Logf("QoS %d: others alone %s; meanwhile %s, while %s", qos, alone, loadClient(t, "pair", address)(), drain())
 	}
+}
+
+const retainedPayload = "a retained message of 32 bytes.."
+
+// streamedInParts receives n retained messages and looks at the broker's memory
+// in the meantime.
+func streamedInParts(t *testing.T, address string, qos byte, n int) {
+	t.Helper()
+	r := subscribed(t, address, fmt.Sprint("memory", qos), "r/#", qos)
+	base, resident := heap(), residentMemory(t)
+	if err := r.receive(1); err != nil { // SUBACK
+		t.Fatal(err)
+	}
+	grown := int64(0)
+	const parts = 8
+	for part := range parts {
+		if err := r.receive(n*(part+1)/parts - n*part/parts); err != nil {
+			t.Fatalf("QoS %d, part %d: %v", qos, part, err)
+		}
+		grown = max(grown, heap()-base)
+	}
+	t.Logf("QoS %d: the heap grew by %d KiB, the process by %d KiB", qos, grown>>10, (residentMemory(t)-resident)>>10)
+	if grown > 64<<20 {
+		t.Errorf("QoS %d: the heap grew by %d MiB", qos, grown>>20)
+	}
+}
+
+// residentMemory is what the process occupies; 0 where the system does not say.
+func residentMemory(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/statm")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	var size, resident int64
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &size, &resident)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resident * int64(os.Getpagesize())
+}
+
+// othersMeanwhile measures the latency of others four ways: alone; while a
+// client receives the retained messages; while it receives as many ordinary
+// messages in the same time from a publisher that sends some each millisecond;
+// and beside two busy processes. The middle two are about the same work: the
+// broker writes the same number of packets to the same process, so that their
+// quotient is what it costs others that the messages are retained.
+func othersMeanwhile(t *testing.T, s *mqtt.Server, address string, qos byte, n int) {
+	t.Helper()
+	others := func(begin func() (end func())) (list []time.Duration) {
+		for range 3 { // moments of the machine
+			end := begin()
+			for _, ns := range strings.Fields(loadClient(t, "pair", address)()) {
+				list = append(list, duration(t, ns))
+			}
+			end()
+		}
+		slices.Sort(list)
+		return list
+	}
+	alone := others(func() func() { return func() {} })
+	var took time.Duration
+	streaming := others(func() func() {
+		drain := loadClient(t, "drain", address, fmt.Sprint(qos), "r/#", fmt.Sprint(n))
+		return func() { took = duration(t, drain()) }
+	})
+	ordinary := others(func() func() {
+		before := s.Stats().Subscriptions
+		drain := loadClient(t, "drain", address, fmt.Sprint(qos), "ordinary", fmt.Sprint(n))
+		for s.Stats().Subscriptions == before {
+			<-time.After(time.Millisecond)
+		}
+		feed := loadClient(t, "feed", address, fmt.Sprint(qos), fmt.Sprint(n), fmt.Sprint(int64(took)))
+		return func() { feed(); drain() }
+	})
+	busy := others(func() func() {
+		first, second := loadClient(t, "burn"), loadClient(t, "burn")
+		return func() { first(); second() }
+	})
+	for _, row := range []struct {
+		name string
+		list []time.Duration
+	}{{"alone", alone}, {"retained streaming", streaming}, {"as many ordinary messages", ordinary}, {"two busy processes", busy}} {
+		t.Logf("QoS %d: others, %s: p50 %v, p99 %v of %d", qos, row.name, percentile(row.list, 50), percentile(row.list, 99), len(row.list))
+	}
+	t.Logf("QoS %d: %d messages came in %v; p99 is %.1f times that with ordinary messages", qos, n, took,
+		float64(percentile(streaming, 99))/float64(percentile(ordinary, 99)))
+}
+
+func duration(t *testing.T, ns string) (d time.Duration) {
+	t.Helper()
+	if _, err := fmt.Sscan(ns, (*int64)(&d)); err != nil {
+		t.Fatalf("%q: %v", ns, err)
+	}
+	return d
 }
 
 // loadClient runs a client in a process of its own, so that it does not fight
@@ -142,22 +224,79 @@ func loadClient(t *testing.T, args ...string) (result func() string) {
 
 // TestLoadClient is what loadClient runs; without its order it does nothing.
 func TestLoadClient(t *testing.T) {
-	args := strings.Fields(os.Getenv("LINNET_LOAD_CLIENT"))
-	switch {
-	case len(args) == 2 && args[0] == "pair":
-		list := newPair(t, args[1]).latencies(t, 400*time.Millisecond)
-		t.Logf("result: p50 %v, p99 %v of %d", percentile(list, 50), percentile(list, 99), len(list))
-	case len(args) == 4 && args[0] == "drain":
-		var qos byte
-		var n int
-		if _, err := fmt.Sscan(args[2]+" "+args[3], &qos, &n); err != nil {
+	order, args, _ := strings.Cut(os.Getenv("LINNET_LOAD_CLIENT"), " ")
+	var address, filter string
+	var qos byte
+	var n int
+	var d time.Duration
+	scan := func(into ...any) {
+		if _, err := fmt.Sscan(args, into...); err != nil {
 			t.Fatal(err)
 		}
-		begin := time.Now()
-		if err := subscribed(t, args[1], "drain", "r/#", qos).receive(n + 1); err != nil {
+	}
+	begin := time.Now()
+	switch order {
+	case "pair":
+		scan(&address)
+		list := newPair(t, address).latencies(t, 400*time.Millisecond)
+		t.Logf("result: %s", strings.Trim(fmt.Sprintf("%d", list), "[]"))
+	case "drain":
+		scan(&address, &qos, &filter, &n)
+		if err := subscribed(t, address, "drain", filter, qos).receive(n + 1); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("result: %d messages came in %v", n, time.Since(begin))
+		t.Logf("result: %d", time.Since(begin))
+	case "feed":
+		scan(&address, &qos, &n, (*int64)(&d))
+		feed(t, address, qos, n, d)
+		t.Logf("result: done")
+	case "burn":
+		for i := 0; time.Since(begin) < 600*time.Millisecond; i++ {
+			n += i * i
+		}
+		t.Logf("result: %d", n)
+	}
+}
+
+// feed publishes n messages like the retained ones evenly over a time.
+func feed(t *testing.T, address string, qos byte, n int, d time.Duration) {
+	t.Helper()
+	const most = 10_000
+	conn := dialPlain(t, address, "feed")
+	acknowledged := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, conn)
+		acknowledged <- err
+	}()
+	var b []byte
+	ends := []int{0}
+	for i := range most {
+		pk := &packets.Publish{Topic: "ordinary", Payload: []byte(retainedPayload), QoS: qos}
+		if qos > 0 {
+			pk.PacketID = uint16(i + 1)
+		}
+		var err error
+		if b, err = pk.Append(b, packets.V311); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, len(b))
+	}
+	begin := time.Now()
+	for sent := 0; sent < n; {
+		<-time.After(time.Millisecond)
+		due := min(n, int(int64(n)*int64(time.Since(begin))/int64(d))) - sent
+		for due > 0 {
+			from := sent % most
+			count := min(due, most-from)
+			if _, err := conn.Write(b[ends[from]:ends[from+count]]); err != nil {
+				t.Fatal(err)
+			}
+			sent, due = sent+count, due-count
+		}
+	}
+	send(t, conn, &packets.Disconnect{})
+	if err := <-acknowledged; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -85,3 +85,41 @@ func publishBeyond(t *testing.T, s *mqtttest.Server, v packets.Version, qos byte
 	refused.Close()
 	pub.Close()
 }
+
+// While the memory budget is nearly spent the server reads slowly from every
+// client, and no longer when it is not.
+func TestReadersSlowDownWhileMemoryIsShort(t *testing.T) {
+	t.Parallel()
+	overVersions(t, func(t *testing.T, v packets.Version) {
+		synctest.Test(t, func(t *testing.T) {
+			s := mqtttest.NewServerWith(t, &mqtt.Options{
+				MemoryBudget: 1 << 20, SysTopicResendInterval: -1,
+				Capabilities: mqtt.Capabilities{MaximumSessionExpiryInterval: 3600},
+			})
+			c := mqtttest.Dial(t, s, lasting(v, "c"))
+			c.Subscribe("t", 1)
+			c.Disconnect(packets.CodeSuccess)
+			pub := mqtttest.Dial(t, s, passing(v, "pub"))
+			tenPings := func() time.Duration {
+				begin := time.Now()
+				for range 10 {
+					pub.Ping()
+				}
+				return time.Since(begin)
+			}
+			if took := tenPings(); took > 0 {
+				t.Errorf("with nothing held ten answers take %v", took)
+			}
+			publishMany(t, pub, "t", string(make([]byte, 32<<10)), 29, 1) // 29/32 of the budget
+			advance(time.Second)
+			if took := tenPings(); took < 80*time.Millisecond || took > time.Second {
+				t.Errorf("with little memory left ten answers take %v", took)
+			}
+			advance(2 * time.Hour) // the session expires
+			pub.Ping()
+			if took := tenPings(); took > 0 {
+				t.Errorf("with memory again ten answers take %v", took)
+			}
+		})
+	})
+}

@@ -91,6 +91,11 @@ func (c clock) after(d time.Duration) instant { return c.now() + instant(d) }
 // server was made.
 func (c clock) at(t time.Time) instant { return c.now() + instant(time.Until(t)) }
 
+// wall is the wall clock time of an instant, by the wall clock as it is now.
+func (c clock) wall(at instant) time.Time {
+	return time.Now().Add(time.Duration(at - c.now())).Round(0)
+}
+
 // secondsLeft is the remaining time in whole seconds, rounded up, at least 0.
 func secondsLeft(expires, now instant) uint32 {
 	if expires <= now {

@@ -73,6 +73,22 @@ type Options struct {
 	// ServerReference names another server in refusals by a hook with 0x9C or 0x9D.
 	ServerReference string
 
+	// Store keeps sessions that outlive their connection, with what is queued
+	// for them, and retained messages; package hooks/storage has it. nil keeps
+	// everything in memory. The server closes it when it has stopped.
+	Store Store
+
+	// Durability says what acknowledgements wait for that promise to keep
+	// something in Store; default DurabilityFsync.
+	Durability Durability
+	// ListenerDurability replaces it for clients of a listener, by its ID.
+	ListenerDurability map[string]Durability
+	// TopicDurability replaces both for messages; the first that matches counts.
+	TopicDurability []TopicDurability
+	// AnnounceDurability tells v5 clients with sessions in Store what holds for
+	// them, in the user property "durability" of CONNACK.
+	AnnounceDurability bool
+
 	// Version is shown in $SYS/broker/version and in Stats.
 	Version string
 }
@@ -245,7 +261,7 @@ func (o *Options) validate() error {
 		c.MaximumDurableQueueMessages < 0 || c.MaximumDurableQueueBytes < 0 || o.MemoryBudget < 0:
 		return fmt.Errorf("options: limits must not be negative")
 	}
-	return nil
+	return o.validateDurability()
 }
 
 // maxPacketSize is the largest control packet the protocol can express: five

@@ -28,8 +28,12 @@ type outbound struct {
 	// lastRouter appended last: it will flush, so it need not note this
 	// receiver again.
 	lastRouter *router
+	listed     bool // for the next joint flush
 
 	aliases aliasTable
+
+	bytes    int64 // appended since the connection began
+	messages int64 // PUBLISH packets among them
 }
 
 var errOutboundClosed = errors.New("the connection is closing")
@@ -49,6 +53,7 @@ func (o *outbound) roomLocked(n int) []byte {
 // commitLocked stores the buffer after packets were appended. o.mu is held.
 func (o *outbound) commitLocked(buf []byte) {
 	o.pending += len(buf) - len(o.buf)
+	o.bytes += int64(len(buf) - len(o.buf))
 	o.pendingHint.Store(int64(o.pending))
 	o.buf = buf
 }
@@ -100,6 +105,9 @@ func (c *Client) appendBytes(t packets.Type, b []byte) error {
 		return errOutboundClosed
 	}
 	o.commitLocked(append(o.roomLocked(len(b)), b...))
+	if t == packets.TypePublish {
+		o.messages++
+	}
 	o.closed = t == packets.TypeDisconnect // nothing follows it [MQTT-3.14.4-1]
 	c.server.stats.sent(t, len(b))
 	return nil
@@ -281,6 +289,7 @@ func (c *Client) writeBacklog(buf []byte, written int) {
 // writeFailed ends the connection after a write error. o.writing is held.
 func (c *Client) writeFailed(err error) {
 	o := &c.out
+	c.setEnding(err) // before pending is 0, which would look like room
 	o.mu.Lock()
 	o.closed = true
 	giveBack(o.takeLocked())

@@ -147,7 +147,7 @@ func (in *inbound) park() bool {
 	c := in.client
 	p := in.server.parker.Load()
 	raw, ok := c.transport.(interface{ descriptor() (int32, bool) })
-	if p == nil || !ok || len(in.buf) > 0 || in.auth != nil || c.session.Load() == nil {
+	if p == nil || !ok || len(in.buf) > 0 || in.auth != nil || c.session.Load() == nil || in.acks != nil && in.acks.len() > 0 {
 		return false
 	}
 	fd, ok := raw.descriptor()
@@ -179,7 +179,7 @@ func (p *parker) vacate(c *Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.awake, c)
-	if c.polled && p.slots[c.fd].client == c {
+	if int(c.fd) < len(p.slots) && p.slots[c.fd].client == c {
 		p.slots[c.fd].client = nil
 	}
 }
@@ -227,6 +227,9 @@ func (s *session) trim() {
 	}
 	if s.queue.len == 0 {
 		s.queue.ring = nil
+	}
+	if b := s.backlog; b != nil && b.window.len == 0 {
+		b.window.ring = nil
 	}
 	if len(s.received) == 0 {
 		s.received = nil

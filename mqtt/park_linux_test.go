@@ -199,6 +199,40 @@ func TestParkedConnectionEnds(t *testing.T) {
 	}
 }
 
+// A connection that could not be parked leaves nothing of it in the parker.
+func TestParkingThatFails(t *testing.T) {
+	t.Parallel()
+	s, addr := parkServer(t)
+	dialPeer(t, addr, packets.Connect{ClientID: "c", CleanStart: true})
+	p := s.parker.Load()
+	p.poller.close()
+	var c *Client
+	eventually(t, "the connection to be asked to park", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for i := range p.slots {
+			if p.slots[i].generation > 0 {
+				c = p.slots[i].client
+				return true
+			}
+		}
+		return false
+	})
+	if c != nil {
+		c.Close()
+	}
+	eventually(t, "its place to be free", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for i := range p.slots {
+			if p.slots[i].client != nil {
+				return false
+			}
+		}
+		return len(p.awake) == 0
+	})
+}
+
 // TestParkingUnderTraffic parks connections as fast as it can while they work.
 func TestParkingUnderTraffic(t *testing.T) {
 	t.Parallel()

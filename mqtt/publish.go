@@ -34,13 +34,38 @@ func (in *inbound) published(p *packets.Publish, frame []byte) error {
 	if err != nil {
 		return in.refuse(p, err)
 	}
-	switch p.QoS {
-	case 1:
-		in.acknowledge(packets.TypePuback, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.2-4]
-	case 2:
-		in.acknowledge(packets.TypePubrec, p.PacketID, c.publishCode(receivers)) // [MQTT-4.3.3-8]
-	}
+	in.accept(p, c.publishCode(receivers))
 	return nil
+}
+
+// accept acknowledges a PUBLISH, when what it means is stored: messages for
+// sessions that are kept, the retained message, and the packet identifier of
+// QoS 2 if the publisher's own session is kept.
+func (in *inbound) accept(p *packets.Publish, code packets.Code) {
+	t := packets.TypePuback // [MQTT-4.3.2-4]
+	if p.QoS == 2 {
+		t = packets.TypePubrec // [MQTT-4.3.3-8]
+		if sess := in.session(); sess != nil && sess.backlog != nil {
+			in.begin().tx.PutReceived(sess.backlog.number, p.PacketID)
+		}
+	}
+	if !in.stores() {
+		if p.QoS > 0 {
+			in.acknowledge(t, p.PacketID, code)
+		}
+		return
+	}
+	d := in.server.durabilityOf(in.client, p.Topic)
+	if p.QoS == 0 || d == DurabilityNone {
+		in.commit(StoreLazy, nil, 0)
+		if p.QoS > 0 {
+			in.acknowledge(t, p.PacketID, code)
+		}
+		return
+	}
+	in.deferAck(t, p.PacketID, code)
+	in.commit(d.level(), in.acks, 1)
+	in.awaitRoom()
 }
 
 func (in *inbound) intern(topic string) string { return in.lookup(topic).topic }
@@ -90,7 +115,11 @@ func (in *inbound) receive(p *packets.Publish) (again bool, err error) {
 	if full { // [MQTT-3.3.4-7]
 		return false, protocolErrorf(packets.ErrReceiveMaximumExceeded, "more than %d unfinished QoS 2 messages", in.server.options.Capabilities.ReceiveMaximum)
 	}
-	if again {
+	if again && sess.backlog != nil { // its first PUBREC may still wait for the store
+		in.begin()
+		in.deferAck(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
+		in.commit(in.client.durability().level(), in.acks, 1)
+	} else if again {
 		in.acknowledge(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
 	}
 	return again, nil
@@ -129,6 +158,9 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 		}
 	}
 	pub := publication{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, originID: in.client.clientID}
+	if s.options.Store != nil {
+		pub.durability = s.durabilityOf(in.client, p.Topic)
+	}
 	if err := in.describe(&pub, p, frame); err != nil {
 		return 0, err
 	}
@@ -165,13 +197,15 @@ func (in *inbound) authorize(set *hookSet, topic string) error {
 	if c.inline {
 		return nil
 	}
-	if strings.HasPrefix(topic, "$SYS/") || strings.HasPrefix(topic, "$share/") || topic == "$SYS" || topic == "$share" {
+	if isOwnTopic(topic) {
 		return protocolErrorf(packets.ErrNotAuthorized, "topics under %s are the server's own", topic[:strings.IndexByte(topic+"/", '/')])
 	}
-	if !set.allowed(c, topic, true) {
-		return protocolErrorf(packets.ErrNotAuthorized, "not authorized to publish to this topic")
-	}
-	return nil
+	return set.allowed(c, topic, true)
+}
+
+// isOwnTopic tells that only the server publishes to a topic.
+func isOwnTopic(topic string) bool {
+	return strings.HasPrefix(topic, "$SYS/") || strings.HasPrefix(topic, "$share/") || topic == "$SYS" || topic == "$share"
 }
 
 // describe fills in what the packet's properties and encoding mean for the
@@ -203,7 +237,7 @@ func (in *inbound) describe(pub *publication, p *packets.Publish, frame []byte) 
 
 // retain keeps the message as its topic's retained message.
 func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
-	r := in.server.retained.set(pub.keep())
+	r := in.server.retained.set(pub.keep(), in.changes(p.Topic))
 	for _, tell := range set.onRetainMessage {
 		tell(in.client, p, r)
 	}
@@ -224,7 +258,7 @@ func (s *session) full() bool {
 	s.mu.Lock()
 	defer s.unlock()
 	limits := s.limits()
-	return s.queue.len-s.queue.qos0 >= limits.messages || s.queue.bytes >= limits.bytes
+	return s.queued()-s.queue.qos0 >= limits.messages || s.queuedBytes() >= limits.bytes
 }
 
 // refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason
@@ -259,7 +293,10 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	}
 	if code.Failed() {
 		in.forget(p) // [MQTT-4.3.3-9]
-		in.answer()  // in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+		if in.deferred(pendingAck{t: t, id: p.PacketID, refusal: err}) {
+			return nil
+		}
+		in.answer() // in the order of the PUBLISHes [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 		c.refuseAck(t, p.PacketID, err)
 		return nil
 	}
@@ -304,7 +341,10 @@ func (in *inbound) pubrec(pk *packets.Pubrec) error {
 // pubrel handles PUBREL: the client will not send this message again
 // [MQTT-4.3.3-11].
 func (in *inbound) pubrel(pk *packets.Pubrel) error {
-	in.pubcomplete(pk.PacketID, in.session().released(pk.PacketID))
+	known := in.session().released(pk.PacketID)
+	in.unreceive(pk.PacketID, known)
+	in.pubcomplete(pk.PacketID, known)
+	in.commitReleases()
 	return nil
 }
 
@@ -315,15 +355,24 @@ func (in *inbound) pubcomp(pk *packets.Pubcomp) error {
 }
 
 // publishFor publishes on behalf of a client from another goroutine than its
-// own: Will Messages, injected packets, publishing from Go.
-func (s *Server) publishFor(c *Client, p *packets.Publish) error {
+// own: Will Messages, injected packets, publishing from Go. It returns without
+// waiting for the store; wait, nil if there is nothing to wait for, does.
+func (s *Server) publishFor(c *Client, p *packets.Publish) (wait func() error, err error) {
 	in := &inbound{router: router{server: s, self: c.session.Load()}, client: c}
 	defer in.flush()
+	defer in.commitRest()
 	if err := in.acceptable(p); err != nil {
-		return err
+		return nil, err
 	}
 	rt := in.lookup(p.Topic)
 	p.Topic = rt.topic
-	_, err := in.distribute(rt, p, nil)
-	return err
+	if _, err := in.distribute(rt, p, nil); err != nil || !in.stores() {
+		return nil, err
+	}
+	d := s.durabilityOf(c, p.Topic)
+	if p.QoS == 0 || d == DurabilityNone {
+		return nil, nil
+	}
+	stored := in.commitAwaited(d.level())
+	return func() error { return <-stored }, nil
 }

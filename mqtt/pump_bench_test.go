@@ -13,7 +13,7 @@ func BenchmarkRetainedPump(b *testing.B) {
 			s := New(nil)
 			const n = 100_000
 			for i := range n {
-				s.retained.set(&Message{Topic: fmt.Sprint("r/", i%1000, "/", i), QoS: 1, Payload: []byte("a retained message of 32 bytes..")})
+				s.retained.set(&Message{Topic: fmt.Sprint("r/", i%1000, "/", i), QoS: 1, Payload: []byte("a retained message of 32 bytes..")}, nil)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -22,10 +22,11 @@ func BenchmarkRetainedPump(b *testing.B) {
 				c.receiveMaximum = 65535
 				sess.attach(c, 0)
 				sess.online.Store(c)
-				s.subscribe(sess, newSubscription(packets.Subscription{Filter: "r/#"}, qos, nil))
+				s.subscribe(sess, newSubscription(packets.Subscription{Filter: "r/#"}, qos, nil), nil)
 				for len(sess.cursors) > 0 {
 					sess.mu.Lock()
 					sess.pumpLocked(c)
+					sess.pace = pace{}
 					for _, d := range sess.window.ordered() {
 						sess.completeLocked(d, 0)
 					}

@@ -22,6 +22,8 @@ const (
 	DropNotAuthorized
 	// DropByHook: a hook rejected it.
 	DropByHook
+	// DropNotStored: it could not be written to the store.
+	DropNotStored
 
 	dropReasons = iota
 )
@@ -30,7 +32,7 @@ const (
 func (r DropReason) String() string {
 	return [...]string{
 		"queue_full", "slow_connection", "expired", "too_large", "session_ended",
-		"refused", "no_member", "not_authorized", "hook",
+		"refused", "no_member", "not_authorized", "hook", "not_stored",
 	}[r]
 }
 

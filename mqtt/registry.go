@@ -65,6 +65,9 @@ func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) 
 	}
 	if a.session == nil {
 		a.session = s.newSession(c.clientID, c.username)
+		if expiry > 0 && s.options.Store != nil {
+			a.session.newKept(s.sessions.Add(1))
+		}
 		if sh.sessions == nil {
 			sh.sessions = make(map[string]*session)
 		}

@@ -31,6 +31,9 @@ type StoredClient struct {
 // StoredSubscription is a subscription as it was granted.
 type StoredSubscription struct {
 	ClientID string
+	// Session is the number of the session in a Store; hooks leave it 0 and
+	// name the ClientID.
+	Session uint64
 	// Subscription has the full filter, with $share, and the QoS granted.
 	packets.Subscription
 	// SubscriptionID is the Subscription Identifier, 0 if it has none.
@@ -158,7 +161,14 @@ func (s *Server) restoreClient(from *StoredClient) *session {
 	if from.ClientID == "" {
 		return nil
 	}
+	return s.restoreOffline(from, nil)
+}
+
+// restoreOffline is restoreClient for a session with its backlog, nil if it has
+// none.
+func (s *Server) restoreOffline(from *StoredClient, b *backlog) *session {
 	sess := s.newSession(from.ClientID, from.Username)
+	sess.backlog = b
 	sess.version, sess.expiry = from.Version, from.SessionExpiryInterval
 	if sess.version == 0 {
 		sess.version = packets.V311
@@ -176,6 +186,7 @@ func (s *Server) restoreClient(from *StoredClient) *session {
 	if !from.DisconnectedAt.IsZero() {
 		since = min(since, s.clock.at(from.DisconnectedAt))
 	}
+	sess.leftAt = since
 	if from.Will != nil {
 		delay := time.Duration(from.Will.Properties.WillDelayInterval) * time.Second
 		sess.will = &delayedWill{client: sess.offlineClient(), will: from.Will, due: max(1, since+instant(delay))}
@@ -199,10 +210,10 @@ func (s *Server) restoreSubscription(from *StoredSubscription) bool {
 	}
 	sub := newSubscription(from.Subscription, from.QoS, nil)
 	sub.id = from.SubscriptionID
-	s.subscribe(sess, sub)
 	sess.mu.Lock()
+	defer sess.unlock()
+	s.enter(sess, sub)
 	sess.cursors = nil // retained messages were sent when the subscription was new
-	sess.mu.Unlock()
 	return true
 }
 
@@ -216,7 +227,7 @@ func (s *Server) restoreRetained(from *StoredMessage) bool {
 		return true
 	}
 	m.Retain = true
-	s.retained.set(m)
+	s.retained.put(m, func() {})
 	return true
 }
 

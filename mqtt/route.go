@@ -17,6 +17,7 @@ type publication struct {
 	qos        byte
 	retain     bool
 	message    *Message
+	durability Durability
 
 	// frame is the packet's own encoding where a QoS 0 receiver of frameOf
 	// gets the very same bytes; nil else.
@@ -69,7 +70,8 @@ type router struct {
 	held    int // bytes of routes
 	matched []*subscription
 	traffic traffic
-	shard   uint32 // of the counters
+	shard   uint32   // of the counters
+	storing *storing // what the publication in hand changes in the store
 }
 
 // maximumRoutes and maximumRouteBytes bound the routes a connection remembers.
@@ -105,7 +107,7 @@ func (r *router) lookup(topic string) *route {
 func (r *router) find(topic string) *route {
 	rt := &route{topic: topic, generation: r.server.index.Generation(topic)}
 	r.matched = r.server.index.Match(topic, r.matched[:0])
-	rt.targets = merge(r.matched, r.self)
+	rt.targets = merge(r.matched, r.self, topic)
 	clear(r.matched)
 	r.remember(rt)
 	return rt
@@ -129,15 +131,16 @@ func (r *router) remember(rt *route) {
 // merge joins the matching subscriptions of each session into one target with
 // the highest QoS [MQTT-3.3.4-2], all Subscription Identifiers [MQTT-3.3.4-3]
 // [MQTT-3.3.4-4] and without those that do not want their own messages
-// [MQTT-3.8.3-3].
-func merge(subs []*subscription, self *session) []target {
+// [MQTT-3.8.3-3] or may not have the topic's. Members of shared subscriptions
+// are asked for when one is picked.
+func merge(subs []*subscription, self *session, topic string) []target {
 	targets := make([]target, 0, len(subs))
 	var places map[*session]int
 	if len(subs) > 16 {
 		places = make(map[*session]int, len(subs))
 	}
 	for _, sub := range subs {
-		if sub.session != nil && sub.session == self && sub.noLocal {
+		if sub.session != nil && (sub.session == self && sub.noLocal || !sub.delivers(topic)) {
 			continue
 		}
 		at := -1
@@ -190,6 +193,9 @@ func (r *router) route(rt *route, p *publication) int {
 			n++
 		}
 	}
+	if r.storing != nil && len(r.storing.refs) > 0 {
+		r.storing.enqueue(r.server, p.keep())
+	}
 	return n
 }
 
@@ -198,7 +204,10 @@ func (r *router) deliver(t *target, p *publication) {
 	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
 	retain := p.retain && t.rap
 	if qos > 0 {
-		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain})
+		if t.session.pass(r, t, p, qos, retain) {
+			return
+		}
+		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain, waits: p.waits(qos)})
 		return
 	}
 	c := t.session.online.Load()
@@ -220,7 +229,7 @@ func (r *router) deliverShared(g *shareGroup, p *publication, except *session) b
 	}
 	t := target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
 	if qos := min(p.qos, m.qos); qos > 0 {
-		d := delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: p.retain && t.rap, group: g}
+		d := delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: p.retain && t.rap, group: g, waits: p.waits(qos)}
 		m.session.deliver(r, d)
 		return true
 	}
@@ -238,9 +247,17 @@ func (s *Server) redispatch(g *shareGroup, d delivery, from *session) {
 	}
 	r := router{server: s}
 	qos := min(d.msg.QoS, m.qos)
-	m.session.deliver(&r, delivery{msg: d.msg, ids: m.ids(), qos: qos, retain: d.msg.Retain && m.retainAsPublished, group: g})
+	waits := qos == 2 && s.options.Durability != DurabilityNone
+	m.session.deliver(&r, delivery{msg: d.msg, ids: m.ids(), qos: qos, retain: d.msg.Retain && m.retainAsPublished, group: g, waits: waits})
+	if r.stores() {
+		r.storing.enqueue(s, d.msg)
+		r.commit(s.options.Durability.level(), nil, 0)
+	}
 	r.flush()
 }
+
+// waits tells that a delivery of this QoS must be stored before it is sent.
+func (p *publication) waits(qos byte) bool { return qos == 2 && p.durability != DurabilityNone }
 
 // sendQoS0 appends a QoS 0 message to a connection's outbound queue, or drops
 // it if the connection does not read fast enough.
@@ -263,6 +280,7 @@ func (r *router) sendQoS0(c *Client, t *target, p *publication, retain bool) {
 	if p.frame != nil && p.frameOf == c.frameVersion && !retain && len(t.ids) == 0 &&
 		o.aliases.maximum == 0 && (c.maximumPacketSize == 0 || len(p.frame) <= int(c.maximumPacketSize)) {
 		o.commitLocked(append(o.roomLocked(len(p.frame)), p.frame...))
+		o.messages++
 		r.traffic.bytesOut += int64(len(p.frame))
 		r.traffic.out[packets.TypePublish]++
 		r.noteLocked(c)
@@ -348,10 +366,14 @@ func (p *publication) outgoing(ids []uint32, retain bool, clock clock) outgoing 
 // flush writes what the touched receivers have queued, without blocking, and
 // spends the counters.
 func (r *router) flush() {
-	for i, c := range r.touched {
-		c.flush()
-		r.touched[i] = nil
+	if len(r.touched) >= jointReceivers {
+		r.server.joint.flush(r.server, r.touched)
+	} else {
+		for _, c := range r.touched {
+			c.flush()
+		}
 	}
+	clear(r.touched)
 	r.touched = r.touched[:0]
 	r.server.stats.add(r.shard, &r.traffic)
 }

@@ -28,7 +28,7 @@ func TestRoutesAreBounded(t *testing.T) {
 			defer s.Close()
 			for i := range tc.subscribers {
 				sub := newSubscription(packets.Subscription{Filter: "#"}, 0, nil)
-				s.subscribe(s.newSession(fmt.Sprint(i), ""), sub)
+				s.subscribe(s.newSession(fmt.Sprint(i), ""), sub, nil)
 			}
 			r := router{server: s}
 			for i := range 700 {

@@ -52,7 +52,7 @@ func (in *inbound) selectSubscribers(set *hookSet, rt *route, pk *packets.Publis
 			}
 		case t.group != nil:
 			if _, stays := subs.Shared[t.group.entry.filter]; stays {
-				selected.targets = append(selected.targets, t.selectMember(subs))
+				selected.targets = append(selected.targets, t.selectMember(subs, rt.topic))
 			}
 		default:
 			selected.targets = append(selected.targets, t)
@@ -62,7 +62,7 @@ func (in *inbound) selectSubscribers(set *hookSet, rt *route, pk *packets.Publis
 }
 
 // selectMember turns a shared subscription into the one member a hook chose.
-func (t target) selectMember(subs *Subscribers) target {
+func (t target) selectMember(subs *Subscribers, topic string) target {
 	chosen, ok := subs.SharedSelected[t.group.entry.filter]
 	if !ok {
 		return t
@@ -73,5 +73,8 @@ func (t target) selectMember(subs *Subscribers) target {
 		return t
 	}
 	m := members[i]
+	if !m.delivers(topic) {
+		return t
+	}
 	return target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
 }

@@ -35,12 +35,18 @@ type Server struct {
 	retained  retained
 	deadlines *deadlines
 	stats     counters
+	completer completer
+	sessions  atomic.Uint64 // number of the newest session in the store
+	mender    mender
+	joint     jointFlush
 	keys      atomic.Uint64
-	tight     atomic.Bool // the memory budget is nearly spent
-	spent     atomic.Bool // it is spent: nothing that is held may grow
+	pausing   atomic.Int32 // sessions that pause in sending retained messages
+	tight     atomic.Bool  // the memory budget is nearly spent
+	spent     atomic.Bool  // it is spent: nothing that is held may grow
 	inline    *Client
 
-	maximumClients atomic.Int64 // 0: no bound
+	accessEpoch    atomic.Uint64 // counts RecheckAccess
+	maximumClients atomic.Int64  // 0: no bound
 
 	done       chan struct{}  // closed when the server stops
 	stopped    chan struct{}  // closed when it has stopped
@@ -91,6 +97,7 @@ func New(opts *Options) *Server {
 	s.shares = shares{seed: s.registry.seed, groups: make(map[string]*shareGroup)}
 	s.retained.server = s
 	s.deadlines = newDeadlines(s.clock)
+	s.completer.wake = make(chan struct{}, 1)
 	s.inline = s.NewClient(nil, "local", "inline", true)
 	return s
 }
@@ -171,7 +178,10 @@ func (s *Server) restoreOnce() error {
 	case state != stateNew:
 		return errors.New("mqtt: the server serves already")
 	}
-	err := s.restore()
+	err := s.reload()
+	if err == nil {
+		err = s.restore()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil && s.state == stateRestoring {
@@ -187,6 +197,10 @@ func (s *Server) serveLocked() error {
 	}
 	s.state = stateServing
 	s.goroutines.Go(func() { s.deadlines.run(s.done) })
+	if s.options.Store != nil {
+		s.goroutines.Go(func() { s.completer.run(s) })
+		s.goroutines.Go(s.tendStore)
+	}
 	if s.options.SysTopicResendInterval > 0 {
 		s.goroutines.Go(s.runSys)
 	}

@@ -39,12 +39,17 @@ type session struct {
 	received       map[uint16]struct{} // the client's QoS 2 packet identifiers awaiting PUBREL
 	cursors        []*retainedCursor   // retained messages still to be sent
 	cursorTurn     bool
+	pace           pace
 	will           *delayedWill // waits for its Will Delay Interval
 	after          []func()     // calls of hooks, made by unlock
 	calling        bool
 
+	backlog *backlog // of a session that the store keeps, else nil; never changes
+
 	deadline deadline // session expiry or will delay, whichever is first
 	endsAt   instant  // when the offline session expires, 0 never
+	leftAt   instant  // when its last connection ended, 0 while there was none
+	dropped  int64    // messages it lost
 }
 
 func (s *Server) newSession(clientID, username string) *session {
@@ -60,6 +65,9 @@ func (s *session) later(f func()) { s.after = append(s.after, f) }
 // at a time, so that their order is that of the events. The connection is
 // flushed after calls made for others.
 func (s *session) unlock() {
+	if s.backlog != nil && s.backlog.tx != nil {
+		s.commitLocked()
+	}
 	if s.calling {
 		s.mu.Unlock()
 		return
@@ -142,8 +150,10 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 		case awaitAck, unsent:
 			d.state = unsent
 			s.resend = append(s.resend, d.packetID)
-		case awaitCmp, awaitRel:
-			d.state = awaitRel
+		case awaitCmp, awaitRel, awaitStore:
+			if d.state == awaitCmp {
+				d.state = awaitRel
+			}
 			s.outstanding++
 			s.resend = append(s.resend, d.packetID)
 		case unused:
@@ -151,6 +161,9 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	}
 	s.will, s.endsAt = nil, 0 // a new connection cancels a delayed Will [MQTT-3.1.3-9]
 	s.server.deadlines.stop(&s.deadline)
+	if s.backlog != nil {
+		s.backlog.will, s.backlog.disconnectedAt = c.will, time.Time{}
+	}
 	return old
 }
 
@@ -181,6 +194,7 @@ func (s *session) detach(c *Client, will *delayedWill) (held, end bool) {
 	s.offlineCounted = true
 	s.server.stats.offline.Add(1)
 	now := s.server.clock.now()
+	s.leftAt = now
 	s.endsAt = 0
 	if s.expiry != expiryNever {
 		s.endsAt = now + instant(s.expiry)*instant(time.Second)
@@ -188,6 +202,7 @@ func (s *session) detach(c *Client, will *delayedWill) (held, end bool) {
 	s.will = will
 	s.scheduleLocked()
 	s.redispatchLocked()
+	s.rest()
 	return true, false
 }
 
@@ -217,6 +232,7 @@ func (s *session) expire(now instant) {
 	}
 	if will != nil {
 		s.will = nil
+		s.save(nil)
 	}
 	if !ends {
 		s.scheduleLocked()
@@ -247,8 +263,10 @@ func (s *session) end() (c *Client, will *delayedWill) {
 		return nil, nil
 	}
 	subscriptions.all(s.server.removeSubscription)
+	s.dropSpilled()
 	for s.dropSome() {
 	}
+	s.erase()
 	return c, will
 }
 
@@ -268,7 +286,7 @@ func (s *session) closed() (c *Client, will *delayedWill, subs subscriptionSet, 
 	c, will = s.client, s.will
 	s.client, s.will = nil, nil
 	s.online.Store(nil)
-	s.server.deadlines.stop(&s.deadline)
+	s.server.deadlines.retire(&s.deadline)
 	subs, s.subscriptions = s.subscriptions, subscriptionSet{}
 	s.cursors, s.received, s.resend = nil, nil, nil
 	return c, will, subs, true
@@ -280,12 +298,13 @@ func (s *session) dropSome() (more bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	for range pumpBudget {
-		if s.queue.len == 0 {
-			break
+		if s.queue.len > 0 {
+			s.discardLocked(s.queue.pop(), DropSessionEnded)
+		} else if s.backlog != nil && s.backlog.window.len > 0 {
+			s.discardLocked(s.backlog.window.pop(), DropSessionEnded)
 		}
-		s.discardLocked(s.queue.pop(), DropSessionEnded)
 	}
-	if s.queue.len > 0 {
+	if s.queue.len > 0 || s.backlog != nil && s.backlog.window.len > 0 {
 		return true
 	}
 	for _, d := range s.window.ordered() {
@@ -316,13 +335,14 @@ func (s *session) discardUncounted(d delivery, reason DropReason) {
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
 	}
+	s.dropped++
 	s.server.stats.drop(reason)
 	s.notifyDropped(d, reason)
 }
 
 func (s *session) notifyDropped(d delivery, reason DropReason) {
 	tell := s.server.hooks.load().onPublishDropped
-	if tell == nil {
+	if tell == nil || d.msg == passed {
 		return
 	}
 	c, gone := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
@@ -335,7 +355,7 @@ func (s *session) notifyDropped(d delivery, reason DropReason) {
 
 // notify has observers of a QoS flow told.
 func (s *session) notify(d delivery, tell []func(*Client, *packets.Publish)) {
-	if tell == nil {
+	if tell == nil || d.msg == passed {
 		return
 	}
 	c, told := s.observedClient(), d // a copy of its own: without hooks d stays off the heap
@@ -368,10 +388,14 @@ func (s *session) offlineClient() *Client {
 func (s *session) redispatchLocked() {
 	elsewhere := func(d *delivery) bool { return d.group != nil && d.group.hasOnlineMember(s) }
 	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) })
+	if s.backlog != nil {
+		s.backlog.window.dropWhere(elsewhere, func(d delivery) { s.dropKept(d, DropSessionEnded) })
+	}
 	for _, d := range s.window.ordered() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
+			s.forget(&gone)
 			s.countInflight(-1, gone)
 			s.discardUncounted(gone, DropSessionEnded)
 		}

@@ -76,6 +76,13 @@ func (x *shares) leave(full string, sub *subscription) (empty bool) {
 	return false
 }
 
+// find returns the shared subscription with a full filter, nil if there is none.
+func (x *shares) find(full string) *shareGroup {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.groups[full]
+}
+
 func (g *shareGroup) list() []*subscription {
 	if p := g.members.Load(); p != nil {
 		return *p
@@ -98,7 +105,9 @@ func (g *shareGroup) hasOnlineMember(except *session) bool {
 func (g *shareGroup) pick(s *Server, origin, topic string, qos byte, except *session) *subscription {
 	list := g.list()
 	reject := s.options.Capabilities.QueuePolicy == RejectPublish && qos > 0
-	able := func(m *subscription) bool { return m.session != except && (!reject || !m.session.full()) }
+	able := func(m *subscription) bool {
+		return m.session != except && (!reject || !m.session.full()) && m.delivers(topic)
+	}
 	online := func(m *subscription) bool { return m.session.online.Load() != nil && able(m) }
 	if m := g.choose(s, list, origin, topic, online); m != nil {
 		return m

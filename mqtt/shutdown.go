@@ -106,4 +106,5 @@ func (s *Server) finishClose() {
 	for _, hook := range slices.Backward(hookList) {
 		s.stopHook(hook)
 	}
+	s.closeStore()
 }

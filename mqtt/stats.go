@@ -26,8 +26,10 @@ type Stats struct {
 	Retained            int64         `json:"retained"`
 	Inflight            int64         `json:"inflight"`
 	InflightDropped     int64         `json:"inflight_dropped"`
-	Queued              int64         `json:"queued"`
-	QueuedBytes         int64         `json:"queued_bytes"`
+	// Queued counts the messages that wait in queues, also those of queues in
+	// the store that were needed since the start; QueuedBytes are those in memory.
+	Queued      int64 `json:"queued"`
+	QueuedBytes int64 `json:"queued_bytes"`
 	// HeldBytes is what Options.MemoryBudget bounds, measured a moment ago; 0
 	// without a budget.
 	HeldBytes       int64 `json:"held_bytes"`
@@ -54,6 +56,7 @@ type counters struct {
 	connected, maximum, total, offline atomic.Int64
 	inflightDropped                    atomic.Int64
 	queued, queuedBytes, held          atomic.Int64
+	spilled                            atomic.Int64 // queued in the store alone
 	subscriptions, panics              atomic.Int64
 	dropped                            [dropReasons]atomic.Int64
 	refused                            [256]atomic.Int64
@@ -141,7 +144,7 @@ func (c *counters) fill(st *Stats) {
 	st.ClientsMaximum = c.maximum.Load()
 	st.ClientsTotal = st.ClientsConnected + st.ClientsDisconnected
 	st.InflightDropped = c.inflightDropped.Load()
-	st.Queued, st.QueuedBytes, st.HeldBytes = c.queued.Load(), c.queuedBytes.Load(), c.held.Load()
+	st.Queued, st.QueuedBytes, st.HeldBytes = c.queued.Load()+c.spilled.Load(), c.queuedBytes.Load(), c.held.Load()
 	st.Subscriptions = c.subscriptions.Load()
 	st.Panics = c.panics.Load()
 	st.Dropped = make(map[string]int64, dropReasons)

@@ -29,6 +29,7 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	if err := c.checkSubscribe(pk); err != nil {
 		return nil, err
 	}
+	epoch := s.accessEpoch.Load()
 	set := s.hooks.load()
 	pk = set.changeSubscribe(c, pk)
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
@@ -44,14 +45,24 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 		}
 		answer.Codes[i] = packets.Code(qos) // [MQTT-3.9.3-1]
 		sub := newSubscription(wanted, qos, pk.Properties.SubscriptionIDs)
+		if set.deliveryCheckers != nil && !c.inline {
+			_, filter, _ := topics.SplitShare(wanted.Filter)
+			sub.check.Store(set.deliveryCheck(c, filter))
+		}
 		granted = append(granted, sub)
+	}
+	if err := in.makeSubscriptions(granted); err != nil {
+		for i := range answer.Codes {
+			if !answer.Codes[i].Failed() {
+				answer.Codes[i] = codeFor(err)
+				reasons.add(pk.Subscriptions[i].Filter, err)
+			}
+		}
 	}
 	if c.problemInformation {
 		answer.Properties.ReasonString = clipped(reasons.text)
 	}
-	for _, sub := range granted {
-		s.subscribe(in.session(), sub)
-	}
+	s.recheckSince(c, epoch)
 	for _, tell := range set.onSubscribed {
 		tell(c, pk, answer.Codes)
 	}
@@ -111,8 +122,10 @@ func (c *Client) grant(set *hookSet, wanted packets.Subscription) (byte, error) 
 		return 0, packets.ErrSharedSubscriptionsNotSupported
 	case capabilities.WildcardSubAvailable == Unavailable && strings.ContainsAny(filter, "+#"):
 		return 0, packets.ErrWildcardSubscriptionsNotSupported
-	case !c.inline && !set.allowed(c, filter, false):
-		return 0, protocolErrorf(packets.ErrNotAuthorized, "not authorized")
+	case !c.inline:
+		if err := set.allowed(c, filter, false); err != nil {
+			return 0, err
+		}
 	}
 	qos := min(wanted.QoS, capabilities.maximumQoS())
 	for _, ask := range set.grants {
@@ -140,21 +153,88 @@ func (in *inbound) unsubscribe(pk *packets.Unsubscribe) error {
 	return in.client.appendPacket(answer)
 }
 
+// makeSubscriptions makes those granted, and returns when they are stored if
+// the session is kept. With an error none of them stays.
+func (in *inbound) makeSubscriptions(granted []*subscription) error {
+	s, sess := in.server, in.session()
+	if sess.backlog == nil || len(granted) == 0 {
+		for _, sub := range granted {
+			s.subscribe(sess, sub, nil)
+		}
+		return nil
+	}
+	var changes storeChanges
+	before := make([]*subscription, len(granted))
+	for i, sub := range granted {
+		before[i] = sess.subscriptionTo(sub.filter)
+		s.subscribe(sess, sub, &changes)
+	}
+	err := in.awaitStore(&changes)
+	if err == nil {
+		return nil
+	}
+	for i, sub := range granted {
+		if before[i] != nil {
+			s.subscribe(sess, before[i], nil)
+		} else {
+			s.unsubscribe(sess, sub.filter, nil)
+		}
+	}
+	return storeRefusal(err)
+}
+
+func (s *session) subscriptionTo(filter string) *subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.subscriptions.get(filter)
+}
+
+// awaitStore makes the reader wait until changes are stored; what it has for
+// others leaves before.
+func (in *inbound) awaitStore(changes *storeChanges) error {
+	in.flush()
+	in.client.flush()
+	return in.server.await(changes, in.client.durability())
+}
+
 func (in *inbound) carryOutUnsubscribe(pk *packets.Unsubscribe) *packets.Unsuback {
 	c, s := in.client, in.server
 	set := s.hooks.load()
 	pk = set.changeUnsubscribe(c, pk)
 	answer := &packets.Unsuback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Filters))}
+	var changes storeChanges
 	for i, filter := range pk.Filters {
 		switch err := topics.ValidFilter(filter); {
 		case err != nil:
 			answer.Codes[i] = packets.ErrTopicFilterInvalid
-		case !s.unsubscribe(in.session(), filter):
+		case !s.unsubscribe(in.session(), filter, &changes):
 			answer.Codes[i] = packets.CodeNoSubscriptionExisted
 		}
+	}
+	if in.session().backlog != nil {
+		in.unsubscribed(answer, in.awaitStore(&changes))
 	}
 	for _, tell := range set.onUnsubscribed {
 		tell(c, pk)
 	}
 	return answer
+}
+
+// unsubscribed ends an UNSUBSCRIBE whose removals could not be stored: they hold
+// for now, but not for sure after a restart. 3.x has no words for that, so the
+// connection ends without an UNSUBACK.
+func (in *inbound) unsubscribed(answer *packets.Unsuback, err error) {
+	if err == nil {
+		return
+	}
+	err = storeRefusal(err)
+	if in.client.version != packets.V5 {
+		in.client.stop(err)
+		return
+	}
+	for i := range answer.Codes {
+		if answer.Codes[i] == packets.CodeSuccess {
+			answer.Codes[i] = codeFor(err)
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package mqtt
 
 import (
+	"sync/atomic"
+
+	"github.com/linnetmq/linnet/packets"
 	"github.com/linnetmq/linnet/topics"
 )
 
@@ -17,6 +20,9 @@ type subscription struct {
 	retainAsPublished bool
 	retainHandling    byte
 	id                uint32 // Subscription Identifier, 0 none
+
+	check atomic.Pointer[deliveryCheck] // nil: everything may be delivered
+	at    instant
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -28,15 +34,37 @@ func (sub *subscription) ids() []uint32 {
 
 // subscribe makes or replaces a subscription of the session [MQTT-3.8.4-3] and
 // starts sending it the retained messages it asks for [MQTT-3.3.1-9]
-// [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions.
-func (s *Server) subscribe(sess *session, sub *subscription) {
-	sub.session = sess
-	share, filter, shared := topics.SplitShare(sub.filter)
+// [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never to shared subscriptions. The store is
+// told; changes, if not nil, learns how that went.
+func (s *Server) subscribe(sess *session, sub *subscription, changes *storeChanges) {
 	sess.mu.Lock()
+	defer sess.unlock()
 	if sess.ended {
-		sess.unlock()
 		return
 	}
+	s.enter(sess, sub)
+	if sess.backlog != nil {
+		tx := s.options.Store.Begin()
+		tx.PutSubscription(sess.backlog.number, sub.stored())
+		s.commitChange(tx, changes)
+	}
+}
+
+// stored is what the store keeps of the subscription.
+func (sub *subscription) stored() *StoredSubscription {
+	return &StoredSubscription{
+		ClientID: sub.session.clientID, Session: sub.session.backlog.number, SubscriptionID: sub.id,
+		Subscription: packets.Subscription{
+			Filter: sub.filter, QoS: sub.qos, NoLocal: sub.noLocal,
+			RetainAsPublished: sub.retainAsPublished, RetainHandling: sub.retainHandling,
+		},
+	}
+}
+
+// enter puts a subscription to its session and into the index. sess.mu is held.
+func (s *Server) enter(sess *session, sub *subscription) {
+	sub.session, sub.at = sess, s.clock.now()
+	share, filter, shared := topics.SplitShare(sub.filter)
 	old := sess.subscriptions.put(sub)
 	if old == nil {
 		s.stats.subscriptions.Add(1)
@@ -49,7 +77,6 @@ func (s *Server) subscribe(sess *session, sub *subscription) {
 			sess.addCursor(s.retained.cursor(sub, filter))
 		}
 	}
-	sess.unlock()
 }
 
 func (s *Server) joinShare(share, filter string, sub *subscription) {
@@ -64,7 +91,8 @@ func (s *Server) joinShare(share, filter string, sub *subscription) {
 }
 
 // unsubscribe removes a session's subscription and reports whether it existed.
-func (s *Server) unsubscribe(sess *session, filter string) bool {
+// The store is told; changes, if not nil, learns how that went.
+func (s *Server) unsubscribe(sess *session, filter string, changes *storeChanges) bool {
 	sess.mu.Lock()
 	defer sess.unlock()
 	sub := sess.subscriptions.remove(filter)
@@ -72,6 +100,11 @@ func (s *Server) unsubscribe(sess *session, filter string) bool {
 		return false
 	}
 	s.removeSubscription(sub)
+	if sess.backlog != nil {
+		tx := s.options.Store.Begin()
+		tx.DeleteSubscription(sess.backlog.number, filter)
+		s.commitChange(tx, changes)
+	}
 	return true
 }
 

@@ -43,7 +43,7 @@ func (s *Server) publishSys() {
 	}
 	for _, row := range sysTopics(st) {
 		pk := &packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true}
-		if err := s.publishFor(s.inline, pk); err != nil {
+		if _, err := s.publishFor(s.inline, pk); err != nil {
 			s.log.Debug("publish $SYS", "topic", pk.Topic, "err", err)
 		}
 	}

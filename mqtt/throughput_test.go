@@ -37,6 +37,12 @@ const batchMessages = 500
 
 func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *flow {
 	tb.Helper()
+	return newFlowOf(tb, "bench/topic", subscribers, true, qos, size, hooks...)
+}
+
+// newFlowOf is newFlow with subscribers of a filter, whose sessions survive or not.
+func newFlowOf(tb testing.TB, filter string, subscribers int, cleanStart bool, qos byte, size int, hooks ...any) *flow {
+	tb.Helper()
 	s := mqtt.New(&mqtt.Options{SysTopicResendInterval: -1})
 	for _, hook := range append(hooks, new(auth.AllowHook)) {
 		if err := s.AddHook(hook, nil); err != nil {
@@ -57,8 +63,8 @@ func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *
 	})
 	f := &flow{qos: qos, count: min(batchMessages, 1<<20/size)} // fewer than a receiver may have pending
 	for i := range subscribers {
-		conn := dialPlain(tb, l.Address(), fmt.Sprintf("sub%d", i))
-		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: "bench/topic", QoS: 2}}}).Append(nil, packets.V311)
+		conn := dialAs(tb, l.Address(), fmt.Sprintf("sub%d", i), cleanStart)
+		b, err := (&packets.Subscribe{PacketID: 1, Subscriptions: []packets.Subscription{{Filter: filter, QoS: 2}}}).Append(nil, packets.V311)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -86,12 +92,17 @@ func newFlow(tb testing.TB, subscribers int, qos byte, size int, hooks ...any) *
 
 func dialPlain(tb testing.TB, addr, clientID string) net.Conn {
 	tb.Helper()
+	return dialAs(tb, addr, clientID, true)
+}
+
+func dialAs(tb testing.TB, addr, clientID string, cleanStart bool) net.Conn {
+	tb.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = conn.Close() }) // the server may have closed it
-	b, err := (&packets.Connect{Version: packets.V311, ClientID: clientID, CleanStart: true}).Append(nil, packets.V311)
+	b, err := (&packets.Connect{Version: packets.V311, ClientID: clientID, CleanStart: cleanStart}).Append(nil, packets.V311)
 	if err != nil {
 		tb.Fatal(err)
 	}

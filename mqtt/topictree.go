@@ -239,27 +239,49 @@ func (n *treeNode) last() *retainedMessage {
 	return n.items[len(n.items)-1]
 }
 
-// seek returns the first message whose topic is not before the one given, or,
-// with after set, comes after it; nil if there is none.
-func (t *topicTree) seek(topic string, after bool) *retainedMessage {
-	var best *retainedMessage
-	for n := t.root; n != nil; {
-		i, found := n.search(topic)
-		if found && !after {
-			return n.items[i]
-		}
-		if found {
+// collect appends to list, as far as its capacity goes, the messages whose
+// topics are not before the one given, or, with after set, come after it, in order.
+func (t *topicTree) collect(topic string, after bool, list []*retainedMessage) []*retainedMessage {
+	if t.root == nil {
+		return list
+	}
+	return t.root.collect(topic, after, list)
+}
+
+func (n *treeNode) collect(topic string, after bool, list []*retainedMessage) []*retainedMessage {
+	i, found := n.search(topic)
+	switch {
+	case n.children == nil:
+		if found && after {
 			i++
 		}
-		if i < len(n.items) {
-			best = n.items[i]
-		}
-		if n.children == nil {
-			break
-		}
-		n = n.children[i]
+		return appendFitting(list, n.items[i:])
+	case !found:
+		list = n.children[i].collect(topic, after, list)
+	case after:
+		i++
+		list = n.children[i].all(list)
 	}
-	return best
+	for ; i < len(n.items) && len(list) < cap(list); i++ {
+		list = n.children[i+1].all(append(list, n.items[i]))
+	}
+	return list
+}
+
+// all is collect from the first message.
+func (n *treeNode) all(list []*retainedMessage) []*retainedMessage {
+	if n.children == nil {
+		return appendFitting(list, n.items)
+	}
+	list = n.children[0].all(list)
+	for i := 0; i < len(n.items) && len(list) < cap(list); i++ {
+		list = n.children[i+1].all(append(list, n.items[i]))
+	}
+	return list
+}
+
+func appendFitting(list, more []*retainedMessage) []*retainedMessage {
+	return append(list, more[:min(len(more), cap(list)-len(list))]...)
 }
 
 func insertAt[T any](s []T, i int, x T) []T {

@@ -85,7 +85,7 @@ func TestTopicTreeAgainstMap(t *testing.T) {
 	}
 }
 
-// checkOrder walks the tree by seek and compares with the model's sorted topics.
+// checkOrder walks the tree in steps and compares with the model's sorted topics.
 func checkOrder(t *testing.T, tree *topicTree, model map[string]*retainedMessage) {
 	t.Helper()
 	want := make([]string, 0, len(model))
@@ -94,8 +94,18 @@ func checkOrder(t *testing.T, tree *topicTree, model map[string]*retainedMessage
 	}
 	sort.Slice(want, func(i, j int) bool { return topicLess(want[i], want[j]) })
 	var got []string
-	for e := tree.seek("", false); e != nil; e = tree.seek(e.message.Topic, true) {
-		got = append(got, e.message.Topic)
+	for size := 1; ; size++ {
+		from := ""
+		if len(got) > 0 {
+			from = got[len(got)-1]
+		}
+		found := tree.collect(from, len(got) > 0, make([]*retainedMessage, 0, size))
+		for _, e := range found {
+			got = append(got, e.message.Topic)
+		}
+		if len(found) < size {
+			break
+		}
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("walk gave %d topics, want %d in order", len(got), len(want))

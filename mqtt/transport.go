@@ -90,6 +90,9 @@ func linger(conn net.Conn, passive bool) {
 
 // isTimeout tells a deadline, by which a waiting reader is woken, from an end.
 func isTimeout(err error) bool {
+	if err == nil {
+		return false
+	}
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
 }

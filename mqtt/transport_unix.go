@@ -110,24 +110,6 @@ func (c *rawCall) readReady(fd uintptr) bool {
 	return true
 }
 
-// shrink keeps of a buffer what a waiting connection needs: nothing if it holds
-// no bytes, else about as much as it holds.
-func shrink(buf []byte) []byte {
-	if len(buf) == 0 {
-		giveBack(buf)
-		return nil
-	}
-	if cap(buf) <= smallBuffer || cap(buf) <= 2*len(buf) {
-		return buf
-	}
-	small := append(borrow(len(buf)), buf...)
-	if cap(small) == cap(buf) {
-		small = append(make([]byte, 0, len(buf)), buf...)
-	}
-	giveBack(buf)
-	return small
-}
-
 // descriptor returns the socket's descriptor while it is open.
 func (t *rawTransport) descriptor() (fd int32, ok bool) {
 	err := t.raw.Control(func(n uintptr) { fd, ok = int32(n), true })

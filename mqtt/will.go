@@ -47,7 +47,7 @@ func (s *Server) carryOutWill(w *delayedWill) {
 	}
 	pk := &packets.Publish{Topic: will.Topic, Payload: will.Payload, QoS: will.QoS, Retain: will.Retain, Properties: will.Properties}
 	pk.Properties.Unset(packets.PropWillDelayInterval)
-	if err := s.publishFor(c, pk); err != nil {
+	if _, err := s.publishFor(c, pk); err != nil {
 		s.log.Info("will refused", "client_id", c.clientID, "topic", pk.Topic, "err", err)
 		return
 	}

@@ -1,5 +1,10 @@
 // Package auth has the hooks that decide who may connect, publish and
-// subscribe. They know the mqtt package and nothing of other hooks.
+// subscribe: AllowHook, which allows everything, and Hook, which asks a chain of
+// sources: ledgers, ACL files, and whatever implements Authenticator or
+// Authorizer. They know the mqtt package and nothing of other hooks.
+//
+// A subscription is allowed if one rule allows everything its filter matches.
+// Rules that deny a part of it are asked about each message's topic.
 package auth
 
 import (

@@ -28,7 +28,8 @@ var doors = []door{
 	{packages: "listeners", modules: []string{"github.com/gobwas/ws"}},
 	{packages: "mqtttest", may: []string{"mqtt", "packets", "topics", "listeners", "hooks/auth", "internal/client"}},
 
-	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto"}}, // mqtttest hands it to users
+	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto", "go.yaml.in/yaml/v4"}}, // mqtttest hands it to users
+	{packages: "hooks/auth/passwd", may: []string{"internal/filewatch"}, modules: []string{"golang.org/x/crypto"}},
 	{packages: "hooks/storage", may: append([]string{"hooks/storage/kv"}, core...)},
 	{packages: "hooks/storage/kv"},
 	{packages: "hooks/storage/kv/kvtest", may: []string{"hooks/storage/kv", "hooks/storage/memory"}},
@@ -56,6 +57,7 @@ var doors = []door{
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 
 	{packages: "internal/arch"},
+	{packages: "internal/filewatch"},
 	{packages: "internal/conformance"},
 	{packages: "internal/conformance/gen", may: []string{"internal/conformance"}},
 	{packages: "internal/readme"},

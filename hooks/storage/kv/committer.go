@@ -15,8 +15,11 @@ type Level uint8
 const (
 	// Sync submissions are done when they are on the disk.
 	Sync Level = iota
-	// Lazy submissions wake nobody: they ride along with the next Sync one, or
-	// are written without a sync after Options.LazyDelay or LazyBytes. A crash
+	// Written submissions are done when the engine has them, and wait for no
+	// sync: a crash of the process leaves them, a crash of the machine may not.
+	Written
+	// Lazy submissions wake nobody: they ride along with the next other one,
+	// or are written without a sync after Options.LazyDelay or LazyBytes. A crash
 	// may lose those that were written alone.
 	Lazy
 )
@@ -117,13 +120,18 @@ func (o *Options) fill() {
 // Submit takes whatever it is given: it is for the caller to look at Pending and
 // to stop reading from its clients while that is too much.
 func (c *Committer) Submit(b *Batch, level Level, done func(error)) {
+	if !c.Offer(b, level, done) && done != nil {
+		done(ErrClosed)
+	}
+}
+
+// Offer is Submit for a caller who holds a lock that done may want: after Close
+// it returns false and does not call done.
+func (c *Committer) Offer(b *Batch, level Level, done func(error)) bool {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
-		if done != nil {
-			done(ErrClosed)
-		}
-		return
+		return false
 	}
 	g := c.gatheringLocked(b.Size())
 	g.add(b, level, done)
@@ -133,6 +141,7 @@ func (c *Committer) Submit(b *Batch, level Level, done func(error)) {
 	if wake {
 		c.signal()
 	}
+	return true
 }
 
 // Pending returns the bytes submitted and not yet done: what the Committer holds
@@ -179,7 +188,7 @@ func (c *Committer) noteLocked(g *group, level Level) bool {
 	if c.urgent {
 		return false // it has been woken and has not looked yet
 	}
-	if level == Sync || len(c.queue) > 1 || g.batch.Size() >= c.opts.LazyBytes {
+	if level != Lazy || len(c.queue) > 1 || g.batch.Size() >= c.opts.LazyBytes {
 		c.urgent = true
 		return true
 	}
@@ -256,7 +265,7 @@ func (c *Committer) stillUrgentLocked() bool {
 	switch {
 	case len(c.queue) == 0:
 		return false
-	case len(c.queue) > 1 || c.queue[0].sync:
+	case len(c.queue) > 1 || c.queue[0].awaited:
 		return true
 	}
 	c.lazyDue = true

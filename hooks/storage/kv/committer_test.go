@@ -479,3 +479,46 @@ func TestCommitterSnapshotUnsupported(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCommitterWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var durable []bool
+		store := disk{Store: memory.New(), apply: func(_ *kv.Batch, sync bool) error {
+			durable = append(durable, sync)
+			if len(durable) == 2 {
+				advance(time.Millisecond)
+			}
+			return nil
+		}}
+		c := start(t, once(store), kv.Options{LazyDelay: time.Hour})
+		began := time.Now()
+		var r results
+		c.Submit(put("a"), kv.Lazy, r.done("lazy before"))
+		c.Submit(put("b"), kv.Written, r.done("written"))
+		synctest.Wait()
+		r.want(t, "lazy before", "written")
+		c.Submit(put("c"), kv.Written, r.done("first"))
+		synctest.Wait() // it is being applied
+		c.Submit(put("d"), kv.Lazy, r.done("second"))
+		c.Submit(put("e"), kv.Written, r.done("third"))
+		advance(time.Millisecond)
+		synctest.Wait()
+		r.want(t, "lazy before", "written", "first", "second", "third")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("written submissions waited %s", took)
+		}
+		if want := []bool{false, false, false}; !slices.Equal(durable, want) {
+			t.Errorf("applied with sync: %v, want %v", durable, want)
+		}
+		c.Submit(put("f"), kv.Written, nil)
+		c.Submit(put("g"), kv.Sync, r.done("synced"))
+		synctest.Wait()
+		if n := len(durable); !slices.Contains(durable, true) || !durable[n-1] {
+			t.Errorf("applied with sync: %v, want the last one", durable)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -9,6 +9,7 @@ type group struct {
 	waiters []waiter
 	size    int       // bytes submitted, those refused included
 	sync    bool      // somebody waits for the disk
+	awaited bool      // not all are lazy
 	since   time.Time // when the first one came
 }
 
@@ -33,12 +34,13 @@ func (g *group) add(b *Batch, level Level, done func(error)) {
 	g.waiters = append(g.waiters, w)
 	g.size += b.Size()
 	g.sync = g.sync || level == Sync
+	g.awaited = g.awaited || level != Lazy
 }
 
 func (g *group) reset() {
 	g.batch.Reset()
 	clear(g.waiters) // lets go of what the done functions hold
-	g.waiters, g.size, g.sync = g.waiters[:0], 0, false
+	g.waiters, g.size, g.sync, g.awaited = g.waiters[:0], 0, false, false
 }
 
 func (w *waiter) finish(err error) {

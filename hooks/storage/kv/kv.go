@@ -74,6 +74,14 @@ type FreeSpacer interface {
 	FreeSpace() (uint64, error)
 }
 
+// DeletesRanges reports whether a DeleteRange costs store the same whatever lies
+// in the range: what it says itself through a method DeletesRanges() bool, and
+// false for an engine without that method.
+func DeletesRanges(store KV) bool {
+	r, ok := store.(interface{ DeletesRanges() bool })
+	return ok && r.DeletesRanges()
+}
+
 // Durability is what a nil error from Apply with durable set really means.
 type Durability uint8
 

@@ -88,4 +88,7 @@ func (s *Store) Close() error {
 // Durability returns kv.Volatile.
 func (s *Store) Durability() kv.Durability { return kv.Volatile }
 
+// DeletesRanges returns true: a range is cut out of the tree in one piece.
+func (s *Store) DeletesRanges() bool { return true }
+
 var _ kv.KV = (*Store)(nil)

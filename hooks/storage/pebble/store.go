@@ -271,6 +271,9 @@ func (s *Store) Stats() kv.Stats {
 	}
 }
 
+// DeletesRanges returns true: a range is one record until it is compacted.
+func (s *Store) DeletesRanges() bool { return true }
+
 // FreeSpace does as kv.FreeSpacer says.
 func (s *Store) FreeSpace() (uint64, error) {
 	usage, err := s.opts.FS.GetDiskUsage(s.opts.Dir)

@@ -1,9 +1,10 @@
-// Command testbroker is the bare broker of package mqtt on one TCP port that
-// admits everybody, for measuring: no configuration, no log, profiles on demand.
+// Command testbroker is the bare broker of package mqtt on one port that admits
+// everybody, for measuring: no configuration, no log, profiles on demand.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,14 +20,28 @@ import (
 	"github.com/linnetmq/linnet/mqtt"
 )
 
+// settings are the flags.
+type settings struct {
+	address, profiles string
+	websocket         bool
+	cert, key         string
+	queue, inflight   int
+	debug             bool
+}
+
 func main() {
-	address := flag.String("listen", "127.0.0.1:1883", "address of the MQTT port")
-	profiles := flag.String("pprof", "", "address of the profiles, on loopback")
-	queue := flag.Int("queue", 10_000_000, "messages that a session may queue")
-	debug := flag.Bool("debug", false, "log what happens")
+	var set settings
+	flag.StringVar(&set.address, "listen", "127.0.0.1:1883", "address of the MQTT port")
+	flag.BoolVar(&set.websocket, "websocket", false, "speak WebSocket there")
+	flag.StringVar(&set.cert, "cert", "", "PEM file with a certificate: speak TLS there")
+	flag.StringVar(&set.key, "key", "", "PEM file with its private key")
+	flag.StringVar(&set.profiles, "pprof", "", "address of the profiles, on loopback")
+	flag.IntVar(&set.queue, "queue", 10_000_000, "messages that a session may queue")
+	flag.IntVar(&set.inflight, "inflight", 0, "messages in flight to a client; 0: the broker's default")
+	flag.BoolVar(&set.debug, "debug", false, "log what happens")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *address, *profiles, *queue, *debug)
+	err := run(ctx, &set)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testbroker:", err)
@@ -34,23 +49,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, address, profiles string, queue int, debug bool) error {
+// listener is the one the flags ask for.
+func (set *settings) listener() (mqtt.Listener, error) {
+	cfg := &listeners.Config{}
+	if set.cert != "" {
+		pair, err := tls.LoadX509KeyPair(set.cert, set.key)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	if set.websocket {
+		return listeners.NewWebsocket("mqtt", set.address, cfg), nil
+	}
+	return listeners.NewTCP("mqtt", set.address, cfg), nil
+}
+
+func run(ctx context.Context, set *settings) error {
 	opts := &mqtt.Options{}
-	opts.Capabilities.MaximumQueueMessages = queue
-	opts.Capabilities.MaximumDurableQueueMessages = queue
+	opts.Capabilities.MaximumQueueMessages = set.queue
+	opts.Capabilities.MaximumInflight = uint16(set.inflight)
+	opts.Capabilities.MaximumDurableQueueMessages = set.queue
 	opts.Capabilities.MaximumDurableQueueBytes = 8 << 30
-	if debug {
+	if set.debug {
 		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	s := mqtt.New(opts)
 	if err := s.AddHook(new(auth.AllowHook), nil); err != nil {
 		return err
 	}
-	if err := s.AddListener(listeners.NewTCP("tcp", address, nil)); err != nil {
+	l, err := set.listener()
+	if err != nil {
 		return err
 	}
-	if profiles != "" {
-		p := &http.Server{Addr: profiles, ReadHeaderTimeout: time.Second}
+	if err := s.AddListener(l); err != nil {
+		return err
+	}
+	if set.profiles != "" {
+		p := &http.Server{Addr: set.profiles, ReadHeaderTimeout: time.Second}
 		stop := context.AfterFunc(ctx, func() { _ = p.Close() }) // the process ends
 		defer stop()
 		go func() { //arch:ok ends with the process

@@ -1,0 +1,20 @@
+package pebble_test
+
+import (
+	"testing"
+
+	"github.com/linnetmq/linnet/hooks/storage"
+	"github.com/linnetmq/linnet/hooks/storage/pebble"
+	"github.com/linnetmq/linnet/hooks/storage/storagetest"
+	"github.com/linnetmq/linnet/mqtt"
+)
+
+func TestStore(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T, dir string) mqtt.Store {
+		store, err := pebble.NewStore(pebble.Options{Dir: dir}, storage.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	})
+}

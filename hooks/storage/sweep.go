@@ -1,0 +1,167 @@
+package storage
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/linnetmq/linnet/hooks/storage/kv"
+)
+
+// sweep deletes shared bodies that no reference names any more, in the order of
+// their numbers. It finds what the tracker has forgotten.
+type sweep struct {
+	wake chan struct{} // holds one: sweep now, for tests and tools
+
+	passes, examined, deleted atomic.Uint64
+}
+
+// A portion of a sweep is so many bodies or so many receivers looked for, and
+// the store is left alone for so many times as long as it took.
+const (
+	sweepPortion   = 256
+	sweepReceivers = 4096
+	sweepShare     = 9
+	sweepLongest   = time.Hour // between two looks
+)
+
+// runSweep is started by New and ends at Close.
+func (s *Store) runSweep() {
+	wait := s.opts.SweepAfter
+	alive := 1 // bodies the tracker does not know; before the first look nobody can tell
+	for s.pauseOr(wait, s.sweep.wake) {
+		alive += s.tracker.takeLost()
+		if alive == 0 {
+			continue
+		}
+		var deleted int
+		var err error
+		if alive, deleted, err = s.sweepAll(); err != nil {
+			alive = max(alive, 1)
+		}
+		s.sweep.passes.Add(1)
+		if wait = min(2*wait, sweepLongest); deleted > 0 {
+			wait = s.opts.SweepAfter
+		}
+	}
+}
+
+// sweepAll looks at every shared body once. It returns how many it found needed
+// and how many it deleted.
+func (s *Store) sweepAll() (alive, deleted int, err error) {
+	from, to := prefixRange(prefixReceivers)
+	for {
+		began := time.Now()
+		p := sweepPass{store: s}
+		if err := p.look(from, to); err != nil {
+			return alive, deleted, err
+		}
+		if err := p.deleteUnneeded(); err != nil {
+			return alive, deleted, err
+		}
+		alive, deleted = alive+p.alive, deleted+len(p.unneeded)
+		s.sweep.examined.Add(uint64(p.seen))
+		s.sweep.deleted.Add(uint64(len(p.unneeded)))
+		if p.next == 0 {
+			return alive, deleted, nil
+		}
+		from = appendNumberKey(nil, prefixReceivers, p.next)
+		if !s.pause(sweepShare * time.Since(began)) {
+			return alive, deleted, kv.ErrClosed
+		}
+	}
+}
+
+// sweepPass is one portion.
+type sweepPass struct {
+	store                *Store
+	seen, asked          int
+	alive                int
+	unneeded             []uint64
+	next                 uint64 // where the next portion begins, 0 if there is none
+	key, value           []byte
+	referenceKey, record []byte
+}
+
+func (p *sweepPass) look(from, to []byte) error {
+	var failed error
+	err := p.store.scan(from, to, func(key []byte, d decoder) (bool, error) {
+		if len(key) != numberKeySize {
+			return true, errKeyShape
+		}
+		id := numberIn(key)
+		if p.seen == sweepPortion || p.asked >= sweepReceivers {
+			p.next = id
+			return false, nil
+		}
+		p.seen++
+		needed, err := false, error(nil)
+		bad := d.receivers(func(r receiver) bool {
+			p.asked++
+			needed, err = p.refers(r, id)
+			return !needed && err == nil
+		})
+		switch {
+		case err != nil:
+			failed = err
+			return false, nil
+		case bad != nil:
+			return true, bad
+		case needed:
+			p.alive++
+		default:
+			p.unneeded = append(p.unneeded, id)
+		}
+		return true, nil
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// refers reports whether the receiver's reference is there and names the body.
+// One that cannot be read may do so.
+func (p *sweepPass) refers(r receiver, id uint64) (bool, error) {
+	p.key = appendReferenceKey(p.key[:0], r.session, r.place)
+	var err error
+	p.value, err = p.store.committer.Get(p.key, p.value[:0])
+	if errors.Is(err, kv.ErrNotFound) {
+		return false, nil
+	}
+	if _, damaged := errors.AsType[*kv.CorruptError](err); damaged {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	named, bad := sharedIn(p.value)
+	return bad != nil || named == id, nil
+}
+
+func (p *sweepPass) deleteUnneeded() error {
+	if len(p.unneeded) == 0 {
+		return nil
+	}
+	var b kv.Batch
+	for _, id := range p.unneeded {
+		p.key = appendNumberKey(p.key[:0], prefixBody, id)
+		b.Delete(p.key)
+		p.key = appendNumberKey(p.key[:0], prefixReceivers, id)
+		b.Delete(p.key)
+	}
+	return p.store.await(&b, kv.Lazy)
+}
+
+// pauseOr is pause that ends early when wake is filled.
+func (s *Store) pauseOr(d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.stop:
+		return false
+	case <-wake:
+	case <-timer.C:
+	}
+	return true
+}
