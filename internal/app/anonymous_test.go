@@ -41,7 +41,7 @@ func (l *lockedBuffer) String() string {
 func serveConfig(t *testing.T, cfg *config.Config) (map[string]string, *lockedBuffer) {
 	t.Helper()
 	log := new(lockedBuffer)
-	srv, err := newBroker(cfg, slog.New(slog.NewTextHandler(log, nil)))
+	srv, err := newBroker(cfg, slog.New(slog.NewTextHandler(log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestNewBrokerLeavesNothingOpen(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config.Default()
 			cfg.Listeners = []config.Listener{{ID: "good", Protocol: config.Unix, Address: socket}, tt.bad}
-			_, err := newBroker(cfg, slog.New(slog.DiscardHandler))
+			_, err := newBroker(cfg, slog.New(slog.DiscardHandler), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -148,6 +148,11 @@ queues:
   policy: reject_publish
   qos0_messages: true
 sys: {interval: off}
+store:
+  durability: os
+  announce_durability: true
+  topics: [{filter: a/#, durability: none}]
+listeners: [{id: one, durability: none}, {id: two}]
 `
 	cfg, err := config.Parse("f", []byte(text))
 	if err != nil {
@@ -156,7 +161,10 @@ sys: {interval: off}
 	want := mqtt.Options{
 		SysTopicResendInterval: -1, ClientNetReadBufferSize: 12 << 10, ClientNetWriteBufferSize: 13 << 10, ConnectTimeout: 9 * time.Second,
 		MaximumConnectPacketSize: 10 << 10, RetryInterval: 14 * time.Second, ServerKeepAlive: 6, SharedStrategy: mqtt.HashTopic,
-		SessionsOpenToAnyUser: true, MemoryBudget: 8 << 20, ResponseInformation: "info", ServerReference: "other",
+		SessionsOpenToAnyUser: true, Durability: mqtt.DurabilityOS, AnnounceDurability: true,
+		TopicDurability:    []mqtt.TopicDurability{{Filter: "a/#", Durability: mqtt.DurabilityNone}},
+		ListenerDurability: map[string]mqtt.Durability{"one": mqtt.DurabilityNone},
+		MemoryBudget:       8 << 20, ResponseInformation: "info", ServerReference: "other",
 		Capabilities: mqtt.Capabilities{
 			MaximumSessionExpiryInterval: 3600, MaximumMessageExpiryInterval: 172_800, ReceiveMaximum: 3, MaximumInflight: 4, MaximumQos: mqtt.QoS0Only,
 			MaximumPacketSize: 5 << 10, NoTopicAliases: true, RetainAvailable: mqtt.Unavailable, WildcardSubAvailable: mqtt.Unavailable,

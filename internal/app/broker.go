@@ -24,10 +24,13 @@ type broker struct {
 
 // newBroker makes a server from a configuration, with its hooks and with its
 // listeners bound. The caller serves and closes it; after an error nothing is
-// left open.
-func newBroker(cfg *config.Config, log *slog.Logger) (*broker, error) {
+// left open but the store, which is the caller's until the server serves; nil
+// keeps everything in memory.
+func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker, error) {
+	opts := options(cfg, log)
+	opts.Store = store
 	b := &broker{
-		Server: mqtt.New(options(cfg, log)),
+		Server: mqtt.New(opts),
 		log:    log,
 		access: newAnonymous(cfg, log),
 		certs:  map[string]*liveCertificates{},

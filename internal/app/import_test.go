@@ -80,6 +80,9 @@ func relocate(cfg *config.Config, dir string) {
 			l.TLS.CAFile = filepath.Join(dir, "ca.pem")
 		}
 	}
+	if cfg.Store.Engine == config.Redis {
+		cfg.Store = config.Default().Store
+	}
 	cfg.DataDir = filepath.Join(dir, "data")
 	cfg.Log.Output, cfg.Log.File = "both", filepath.Join(dir, "logs", "linnet.log")
 	cfg.Log.Format = "json"

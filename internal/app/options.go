@@ -27,6 +27,10 @@ func options(cfg *config.Config, log *slog.Logger) *mqtt.Options {
 		ServerKeepAlive:          uint16(cfg.Capabilities.ServerKeepAlive / time.Second),
 		ResponseInformation:      cfg.Capabilities.ResponseInformation,
 		ServerReference:          cfg.Capabilities.ServerReference,
+		Durability:               durabilities[cfg.Store.Durability],
+		ListenerDurability:       listenerDurabilities(cfg),
+		TopicDurability:          topicDurabilities(&cfg.Store),
+		AnnounceDurability:       cfg.Store.Announce,
 	}
 }
 

@@ -46,9 +46,13 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
-	b, err := newBroker(cfg, log.Logger)
+	store, err := openStore(cfg, log.Logger)
 	if err != nil {
 		return err
+	}
+	b, err := newBroker(cfg, log.Logger, store)
+	if err != nil {
+		return errors.Join(err, closeStore(store))
 	}
 	if err := b.Serve(); err != nil {
 		return errors.Join(err, b.Close())

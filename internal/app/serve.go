@@ -18,7 +18,7 @@ var flagGroups = []struct {
 }{
 	{"Broker Options", []string{
 		"worker", "port", "host", "wsport", "wspath", "tls-port", "cert", "key", "ca", "unix", "http",
-		"allow-anonymous", "data", "shutdown-timeout", "config",
+		"allow-anonymous", "data", "durability", "shutdown-timeout", "config",
 	}},
 	{"Logging Options", []string{"debug", "log-level", "log-format", "log-file", "log-enable"}},
 	{"Common Options", []string{"help"}},

@@ -20,6 +20,7 @@ type serveFlags struct {
 	tlsPort, cert, key, ca    string
 	unix, http                string
 	configFile, data          string
+	durability                string
 	allowAnonymous            bool
 	shutdownTimeout           time.Duration
 	debug, logEnable          bool
@@ -41,6 +42,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.http, "http", "", "`port` or host:port for statistics and health over HTTP; a port alone is for this machine only")
 	flags.BoolVar(&f.allowAnonymous, "allow-anonymous", false, "admit every client from everywhere without asking who it is")
 	flags.StringVar(&f.data, "data", config.DefaultData, "`directory` for the broker's data, made when missing")
+	flags.StringVar(&f.durability, "durability", config.Fsync, "what acknowledgements wait for: fsync, os or none")
 	flags.DurationVar(&f.shutdownTimeout, "shutdown-timeout", 10*time.Second, "how long clients may take their last messages at the end")
 	flags.StringVarP(&f.configFile, "config", "c", "", "configuration `file`: YAML, or hmq's JSON (or the variable LINNET_CONFIG)")
 	flags.BoolVarP(&f.debug, "debug", "d", false, "log what every client does")
@@ -203,6 +205,7 @@ func (f *serveFlags) rest(cfg *config.Config, flags *pflag.FlagSet) {
 			cfg.SetAnonymous(map[bool]string{true: config.Everybody, false: config.Loopback}[f.allowAnonymous])
 		},
 		"data":             func() { cfg.DataDir = f.data },
+		"durability":       func() { cfg.Store.Durability = f.durability },
 		"shutdown-timeout": func() { cfg.ShutdownTimeout = f.shutdownTimeout },
 		"log-format":       func() { cfg.Log.Format = f.logFormat },
 	} {

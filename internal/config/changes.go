@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,22 +14,20 @@ type Change struct {
 }
 
 // Changes lists what differs, in the order of the file. Listeners are compared
-// one by one; when some were added, removed or renamed, the list as a whole has
-// changed.
+// one by one, unless some were added, removed or renamed; other lists as a whole.
 func Changes(from, to *Config) []Change {
 	var all []Change
 	old := map[string]string{}
 	from.keys().walk("", func(path string, k *key) { old[path] = compared(k.value) })
 	same := sameListeners(from, to)
-	if !same {
-		all = append(all, Change{Key: "listeners"})
-	}
 	to.keys().walk("", func(path string, k *key) {
-		before, known := old[path]
-		if !same && strings.HasPrefix(path, "listeners[") {
-			return
-		}
-		if known && before != compared(k.value) {
+		inList := strings.Contains(path, "[")
+		switch {
+		case path == "listeners" && !same:
+			all = append(all, Change{Key: path})
+		case path == "listeners", inList && (!same || !strings.HasPrefix(path, "listeners[")):
+			// told by its elements, or by the list
+		case old[path] != compared(k.value):
 			all = append(all, Change{path, k.when == reload})
 		}
 	})
@@ -46,8 +45,15 @@ func compared(v value) string {
 	if s, ok := v.(*scalar); ok && s.hidden {
 		return s.open()
 	}
-	if w, ok := v.(*words); ok {
-		return flowList(*w.p)
+	switch v := v.(type) {
+	case *words:
+		return flowList(*v.p)
+	case *blocks:
+		var b strings.Builder
+		for i := range v.length() {
+			v.at(i).walk(strconv.Itoa(i), func(path string, k *key) { b.WriteString(path + "=" + strconv.Quote(compared(k.value)) + "\n") })
+		}
+		return b.String()
 	}
 	return text(v)
 }
@@ -61,10 +67,14 @@ func (c *Config) Keep(old *Config) {
 	values := map[string]value{}
 	old.keys().walk("", func(path string, k *key) { values[path] = k.value })
 	c.keys().walk("", func(path string, k *key) {
-		if k.when == reload {
+		if k.when == reload || strings.Contains(path, "[") && !strings.HasPrefix(path, "listeners[") {
 			return
 		}
 		switch v := k.value.(type) {
+		case *blocks:
+			if from, ok := values[path].(*blocks); ok && path != "listeners" {
+				v.take(from)
+			}
 		case *scalar:
 			v.copy(values[path])
 		case *words:

@@ -11,8 +11,12 @@ type comqttFile struct {
 	tcp, ws, http     string
 	quic              string
 	tls               struct{ ca, cert, key string }
-	options           comqttOptions
-	log               comqttLog
+	redis             struct {
+		addr, username, password, prefix string
+		db                               int64
+	}
+	options comqttOptions
+	log     comqttLog
 }
 
 type comqttOptions struct {
@@ -64,7 +68,15 @@ func (q *comqttFile) keys() keys {
 			{"options", 0, &group{q.options.keys()}, ""},
 		}}, ""},
 		{"cluster", 0, &ignored{}, ""},
-		{"redis", 0, &ignored{}, ""},
+		{"redis", 0, &group{keys{
+			{"options", 0, &group{keys{
+				{"addr", 0, anyText(&q.redis.addr, "localhost:6379", "an address like localhost:6379"), ""},
+				{"username", 0, anyText(&q.redis.username, "", "a text"), ""},
+				{"password", 0, anyText(&q.redis.password, "", "a text"), ""},
+				{"db", 0, number(&q.redis.db, 0, 0, math.MaxInt32), ""},
+			}}, ""},
+			{"prefix", 0, anyText(&q.redis.prefix, "comqtt", "a text"), ""},
+		}}, ""},
 		{"log", 0, &group{q.log.keys()}, ""},
 	}
 }

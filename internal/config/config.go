@@ -16,6 +16,7 @@ type Config struct {
 	Limits          Limits
 	Sessions        Sessions
 	Queues          Queues
+	Store           Store
 	Sys             Sys
 	Log             Log
 	Profile         Profile
@@ -57,6 +58,7 @@ type Listener struct {
 	ProxyTrusted     []string
 	HandshakeTimeout time.Duration
 	TCPKeepAlive     time.Duration // 0: no probes
+	Durability       string        // "": as Store says
 	UnixMode         string        // octal
 	PProf            bool
 }
@@ -132,6 +134,31 @@ type Queues struct {
 	Policy                 string
 	QoS0                   bool
 }
+
+// The engines of a store, and the durabilities.
+const (
+	Pebble = "pebble"
+	Bolt   = "bolt"
+	Badger = "badger"
+	Redis  = "redis"
+	None   = "none"
+
+	Fsync = "fsync"
+	OS    = "os"
+)
+
+// Store says what outlives the process, and what acknowledgements wait for.
+type Store struct {
+	Engine     string
+	Durability string
+	Announce   bool
+	Topics     []TopicDurability
+	RedisURL   Secret
+	RedisName  string // prefix of the keys
+}
+
+// TopicDurability is the durability of messages whose topic matches a filter.
+type TopicDurability struct{ Filter, Durability string }
 
 // Sys is about the $SYS topics.
 type Sys struct{ Interval time.Duration } // 0: off

@@ -61,6 +61,14 @@ func TestValidateNamesTheMistake(t *testing.T) {
 			l.Anonymous = Nobody
 			c.Put(l)
 		}, "listeners[2].anonymous: it has no effect"},
+		{"Redis without a place", func(c *Config) { c.Store.Engine = Redis }, "store.redis_url: engine redis needs it"},
+		{"a place without Redis", func(c *Config) { c.Store.RedisURL.text = "redis://h" }, "store.redis_url: it has no effect with engine pebble"},
+		{"a rule without a filter", func(c *Config) { c.Store.Topics = []TopicDurability{{Durability: OS}} }, "store.topics[0].filter: there is none"},
+		{"durability of statistics", func(c *Config) {
+			l := NewListener("http", HTTP, "")
+			l.Durability = OS
+			c.Put(l)
+		}, "listeners[2].durability: it has no effect"},
 		{"proxies that nobody asks for", first(func(l *Listener) { l.ProxyTrusted = []string{"10.0.0.0/8"} }), "listeners[0].proxy_trusted: it has no effect"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

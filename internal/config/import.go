@@ -46,7 +46,7 @@ func Import(broker, name string, text []byte) (*Imported, error) {
 // File is the equivalent file, with comments where something has no equivalent
 // or another meaning.
 func (im *Imported) File() string {
-	w := &writer{notes: im.notes, defaults: map[string]string{}}
+	w := &writer{notes: im.notes, defaults: map[string]string{}, reveal: true}
 	Default().keys().walk("", func(path string, k *key) { w.defaults[path] = text(k.value) })
 	w.line(0, "# Made by: linnet config import "+im.broker+" "+printable(im.name))
 	w.line(0, "# What is not here keeps Linnet's default: linnet config default prints all.")

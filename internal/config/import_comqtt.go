@@ -3,6 +3,8 @@ package config
 import (
 	"cmp"
 	"math"
+	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -16,6 +18,7 @@ func (im *Imported) comqtt(text []byte) error {
 	}
 	im.comqttListeners(&q)
 	im.comqttAccess(&q)
+	im.comqttStore(&q)
 	im.comqttCapabilities(&q.options)
 	im.comqttLog(&q.log, given)
 	im.comqttMisses(&q, given)
@@ -69,6 +72,26 @@ func (im *Imported) comqttAccess(q *comqttFile) {
 	if q.blacklist != "" {
 		im.miss("auth.blacklist-path: there are no ban lists yet in this version.")
 	}
+}
+
+func (im *Imported) comqttStore(q *comqttFile) {
+	s := &im.Config.Store
+	s.Engine = []string{None, Bolt, Badger, Redis}[q.storage]
+	switch s.Engine {
+	case None:
+		im.note("store.engine", "comqtt with storage-way 0 keeps nothing. Linnet's default is pebble, which does, in data_dir.")
+		return
+	case Redis:
+		u := url.URL{Scheme: "redis", Host: q.redis.addr, Path: "/" + strconv.FormatInt(q.redis.db, 10)}
+		if q.redis.password != "" {
+			u.User = url.UserPassword(q.redis.username, q.redis.password)
+			im.note("store.redis_url", "There is a password in it: let only its owner read this file, or put the URL into a file of its own and name that in redis_url_file.")
+		}
+		s.RedisURL.text, s.RedisName = u.String(), q.redis.prefix
+	default:
+		im.note("store.engine", "Its files are in data_dir. Linnet's default, pebble, is faster.")
+	}
+	im.miss("What comqtt has stored is not read: its records are others.")
 }
 
 func (im *Imported) comqttCapabilities(o *comqttOptions) {
@@ -141,14 +164,14 @@ func (im *Imported) comqttMisses(q *comqttFile, given func(string) bool) {
 		when bool
 		text string
 	}{
-		{q.storage != 0, "storage-way, storage-path, redis: storage cannot be chosen yet in this version; sessions and retained messages end with the process."},
+		{given("storage-path") && (q.storage == 1 || q.storage == 2), "storage-path: the store is in the directory store of data_dir."},
 		{q.bridge != 0, "bridge-way, bridge-path: there is no bridge to Kafka yet in this version."},
 		{q.quic != "", "mqtt.quic: MQTT over QUIC is not offered."},
 		{q.dashboard, "dashboard-enable: there is no dashboard yet in this version."},
 		{given("cluster"), "cluster: there is no cluster yet in this version."},
 		{given("mqtt.options.client-write-buffer-size") || given("mqtt.options.client-read-buffer-size"), "mqtt.options.client-write-buffer-size, client-read-buffer-size: buffers are not a client's own but borrowed while there is something to read or write; limits.read_buffer_size and write_buffer_size have their sizes."},
 		{given("mqtt.options.capabilities.maximum-client-writes-pending"), "mqtt.options.capabilities.maximum-client-writes-pending: comqtt counts messages and drops those beyond it, also of QoS 1 and 2. Here limits.maximum_client_writes_pending counts bytes, and QoS 1 and 2 wait in the queue."},
-		{o.sysInfos, "mqtt.options.capabilities.compatibilities.restore-sys-info-restart: nothing is stored yet in this version."},
+		{o.sysInfos, "mqtt.options.capabilities.compatibilities.restore-sys-info-restart: the totals of $SYS begin anew."},
 		{o.inline, "mqtt.options.inline-client: publishing from Go is always possible."},
 	} {
 		if m.when {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -104,6 +105,8 @@ type blocks struct {
 	at     func(i int) keys
 	fresh  func() keys // those of a new one that is not in the list
 	def    func()      // fills in the default list
+	take   func(from *blocks)
+	list   any // the pointer to the list
 }
 
 func (b *blocks) reset() { b.def() }
@@ -132,6 +135,12 @@ func listOf[T any](one string, p *[]T, keysOf func(*T) keys, def func() []T) *bl
 		at:    func(i int) keys { return keysOf(&(*p)[i]) },
 		fresh: func() keys { return keysOf(fresh()) },
 		def:   func() { *p = def() },
+		list:  p,
+		take: func(from *blocks) {
+			if list, ok := from.list.(*[]T); ok {
+				*p = slices.Clone(*list)
+			}
+		},
 	}
 }
 

@@ -25,6 +25,7 @@ func (c *Config) keys() keys {
 		{"limits", restart, &group{c.Limits.keys()}, "Limits that protect the broker."},
 		{"sessions", restart, &group{c.Sessions.keys()}, "How sessions and shared subscriptions work."},
 		{"queues", restart, &group{c.Queues.keys()}, "Bounds of what waits for a client that is slow or away."},
+		{"store", restart, &group{c.Store.keys()}, "What outlives the process: sessions that outlive their connection, what is queued for them, and retained messages."},
 		{"sys", restart, &group{keys{
 			{
 				"interval", restart, or(duration(&c.Sys.Interval, 10*time.Second, time.Second, day, time.Second), &c.Sys.Interval, "off"),
@@ -135,6 +136,37 @@ func (q *Queues) keys() keys {
 				"the client is disconnected; or the publisher is refused before anybody gets the message.",
 		},
 		{"qos0_messages", restart, boolean(&q.QoS0, false), "Whether QoS 0 messages wait for durable sessions that are offline."},
+	}
+}
+
+func (s *Store) keys() keys {
+	ks := keys{
+		{
+			"engine", restart, choice(&s.Engine, Pebble, Pebble, Bolt, Badger, Redis, None),
+			"Where it is kept: in the directory store of the data directory by pebble, bolt or badger, in a Redis server, or nowhere but in memory, which ends with the process.",
+		},
+		{
+			"durability", restart, choice(&s.Durability, Fsync, Fsync, OS, None),
+			"What acknowledgements wait for that promise to keep something: fsync, that it is on the disk and survives a crash of the machine; " +
+				"os, that the operating system has it and it survives a crash of the broker; none, nothing.",
+		},
+		{"announce_durability", restart, boolean(&s.Announce, false), "Whether MQTT 5.0 clients are told what holds for them, in the user property durability of CONNACK."},
+		{
+			"topics", restart, listOf("rule", &s.Topics, (*TopicDurability).keys, func() []TopicDurability { return nil }),
+			"Other durabilities for messages of some topics. The first rule that matches counts, also against a listener's.",
+		},
+	}
+	ks = append(ks, secret("redis_url", restart, &s.RedisURL, "Of engine redis: where it is, like redis://user:password@localhost:6379/0, rediss:// or unix://.")...)
+	return append(ks, key{
+		"redis_prefix", restart, anyText(&s.RedisName, "linnet", "a text"),
+		"Of engine redis: what the names of the keys begin with. Two brokers on one prefix are kept apart.",
+	})
+}
+
+func (t *TopicDurability) keys() keys {
+	return keys{
+		{"filter", restart, anyText(&t.Filter, "", "a topic filter like sensors/#"), "Which topics."},
+		{"durability", restart, choice(&t.Durability, Fsync, Fsync, OS, None), "What acknowledgements of their messages wait for."},
 	}
 }
 

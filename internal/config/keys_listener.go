@@ -41,6 +41,10 @@ func (l *Listener) keys() keys {
 			"tcp_keep_alive", restart, or(duration(&l.TCPKeepAlive, 15*time.Second, time.Second, day, 1), &l.TCPKeepAlive, "off"),
 			"Idle time before and between the TCP probes that find dead peers.",
 		},
+		{
+			"durability", restart, choice(&l.Durability, "", Fsync, OS, None),
+			"What acknowledgements to clients of this listener wait for. Not given: as store.durability says.",
+		},
 		{"unix_mode", restart, checked(&l.UnixMode, "", "permission bits like 0660", validMode), "Of unix: permission of the socket's file. Not given: as the process's umask says."},
 		{"pprof", restart, boolean(&l.PProf, false), "Of http on a loopback address: whether Go's profiles are below /debug/pprof/."},
 		{"tls", reload, &group{l.TLS.keys()}, "Certificates, for tls, wss and, where wanted, http."},

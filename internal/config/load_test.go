@@ -22,17 +22,17 @@ func TestMistakesInFiles(t *testing.T) {
 			"f:2:3: log.levell: there is no such key; did you mean level? " + logKeys,
 		}},
 		{"unknown key at the top", "log_level: debug", []string{
-			"f:1:1: log_level: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, sys)",
+			"f:1:1: log_level: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 		{"unknown key of a listener", "listeners:\n  - protocol: tcp\n    address_: :1\n", []string{
-			"f:3:5: listeners[0].address_: there is no such key; did you mean address? (known here: address, anonymous, handshake_timeout, id, origins, path, pprof, protocol, proxy_protocol, proxy_trusted, tcp_keep_alive, tls, unix_mode)",
+			"f:3:5: listeners[0].address_: there is no such key; did you mean address? (known here: address, anonymous, durability, handshake_timeout, id, origins, path, pprof, protocol, proxy_protocol, proxy_trusted, tcp_keep_alive, tls, unix_mode)",
 		}},
 		{"merging", "sys: &s {interval: 1s}\nlog: {<<: *s}\n", []string{
 			"f:2:7: log.<<: merging with << is not supported: repeat the keys " + logKeys,
 		}},
 		{"a key twice", "sys:\n  interval: 1s\n  interval: 2s\n", []string{"f:3:3: sys.interval: the key stands in line 2 already: leave one of them"}},
 		{"a key that is a list", "[a]: 1", []string{
-			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, access, capabilities, limits, sessions, queues, sys, log or profile",
+			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, access, capabilities, limits, sessions, queues, store, sys, log or profile",
 		}},
 		{"a word that is not allowed", "log: {level: loud}", []string{`f:1:14: log.level: "loud" is not allowed: use debug, info, warn or error`}},
 		{"a number too large", "capabilities: {maximum_qos: 3}", []string{`f:1:29: capabilities.maximum_qos: "3" is not allowed: use a whole number from 0 to 2`}},
@@ -48,7 +48,7 @@ func TestMistakesInFiles(t *testing.T) {
 		{"a value instead of a mapping", "sys: 10s", []string{"f:1:6: sys: this is a single value: use a mapping with the keys interval"}},
 		{"a value instead of listeners", "listeners: tcp", []string{"f:1:12: listeners: this is a single value: use a list of mappings, one for each listener, each behind a dash"}},
 		{"a value instead of a listener", "listeners: [tcp]", []string{
-			"f:1:13: listeners[0]: this is a single value: use a mapping with the keys id, protocol, address, anonymous, path, origins, proxy_protocol, proxy_trusted, handshake_timeout, tcp_keep_alive, unix_mode, pprof or tls",
+			"f:1:13: listeners[0]: this is a single value: use a mapping with the keys id, protocol, address, anonymous, path, origins, proxy_protocol, proxy_trusted, handshake_timeout, tcp_keep_alive, durability, unix_mode, pprof or tls",
 		}},
 		{"a value instead of a list of texts", "listeners: [{proxy_trusted: all}]", []string{
 			"f:1:29: listeners[0].proxy_trusted: this is a single value: use a list of networks like 10.0.0.0/8, like [a, b]",
@@ -63,7 +63,7 @@ func TestMistakesInFiles(t *testing.T) {
 			`  f:2:13: sys.interval: "never" is not allowed: use a duration from 1s to 1d, like 10s, 5m or 1h30m, in whole seconds, or off`,
 			`  f:4:10: log.level: "loud" is not allowed: use debug, info, warn or error`,
 			"  f:5:3: log.fiel: there is no such key; did you mean file? " + logKeys,
-			"  f:6:1: data_dirr: there is no such key; did you mean data_dir? (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, sys)",
+			"  f:6:1: data_dirr: there is no such key; did you mean data_dir? (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 		{"not YAML", "sys: [\n", []string{"f:2:1: not YAML: did not find expected node content"}},
 		{"tabs", "sys:\n\tinterval: 1s\n", []string{"f:2:1: not YAML: found character that cannot start any token"}},
@@ -73,7 +73,7 @@ func TestMistakesInFiles(t *testing.T) {
 		{"another broker's", "mqtt:\n  tcp: :1883\n", []string{
 			"2 mistakes in the configuration:",
 			"  f: this looks like a file of comqtt: linnet config import comqtt f prints the equivalent",
-			"  f:1:1: mqtt: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, sys)",
+			"  f:1:1: mqtt: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

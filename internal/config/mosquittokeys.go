@@ -8,9 +8,9 @@ import (
 
 // mosquittoMisses are settings that are left out, and why.
 var mosquittoMisses = map[string]string{
-	"persistence":              "storage cannot be chosen yet in this version; sessions and retained messages end with the process",
-	"persistence_location":     "storage cannot be chosen yet in this version; data_dir names the directory for everything",
-	"persistence_file":         "storage cannot be chosen yet in this version",
+	"persistence":              "sessions and retained messages are always kept, in data_dir; what Mosquitto has stored is not read",
+	"persistence_location":     "data_dir names the directory for everything",
+	"persistence_file":         "data_dir names the directory for everything",
 	"autosave_interval":        "nothing is saved at intervals",
 	"autosave_on_changes":      "nothing is saved at intervals",
 	"pid_file":                 "the data directory holds the process number, in the file lock",

@@ -31,7 +31,7 @@ func TestDefaultFile(t *testing.T) {
 		t.Fatalf("%v\n%s", err, uncomment(text))
 	}
 	for _, change := range Changes(Default(), c) {
-		if change.Key != "listeners" {
+		if change.Key != "listeners" && change.Key != "store.topics" {
 			t.Errorf("%s has another default than the comment", change.Key)
 		}
 	}
@@ -50,7 +50,7 @@ func uncomment(text string) string {
 		trimmed := strings.TrimLeft(line, " ")
 		indent := line[:len(line)-len(trimmed)]
 		switch {
-		case strings.HasPrefix(trimmed, "# - id:"), strings.HasPrefix(trimmed, "#   ") && !strings.HasPrefix(strings.TrimLeft(trimmed[1:], " "), "#"):
+		case strings.HasPrefix(trimmed, "# - "), strings.HasPrefix(trimmed, "#   ") && !strings.HasPrefix(strings.TrimLeft(trimmed[1:], " "), "#"):
 			b.WriteString(indent + trimmed[2:])
 		case strings.HasPrefix(trimmed, "#") && !strings.HasPrefix(trimmed, "# "):
 			b.WriteString(indent + trimmed[1:])
@@ -170,6 +170,8 @@ func TestChanges(t *testing.T) {
 		{"nothing", "", "# nothing", nil, nil},
 		{"both kinds", "", "log: {level: debug, compress: true}\nlimits: {maximum_clients: 7}", []string{"limits.maximum_clients", "log.level"}, []string{"log.compress"}},
 		{"a listener", "", "listeners: [{id: mqtt, address: ':1', anonymous: nobody}, {id: websocket, protocol: ws, origins: ['*']}]", []string{"listeners[0].anonymous"}, []string{"listeners[0].address", "listeners[1].origins"}},
+		{"rules", "store: {topics: [{filter: a}]}", "store: {topics: [{filter: a}, {filter: b}]}", nil, []string{"store.topics"}},
+		{"rules that go", "store: {topics: [{filter: a, durability: os}]}", "", nil, []string{"store.topics"}},
 		{"listeners that go", "", "listeners: [{id: mqtt, anonymous: nobody}]", nil, []string{"listeners"}},
 		{"listeners that change places", "listeners: [{id: a}, {id: b, anonymous: everybody}]", "listeners: [{id: b, anonymous: everybody}, {id: a}]", nil, []string{"listeners"}},
 	} {

@@ -21,6 +21,7 @@ func (c *Config) Validate() error {
 	if (c.Log.Output == "stderr" || c.Log.Output == "off") && c.Log.File != "" {
 		v.add("log.file", "nothing is written to it with log.output %s: use file or both, or leave the file out", c.Log.Output)
 	}
+	v.store(&c.Store)
 	ids := map[string]int{}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -58,6 +59,20 @@ func (v *validation) add(path, format string, args ...any) {
 	v.problems.add(at, path, format, args...)
 }
 
+func (v *validation) store(s *Store) {
+	switch {
+	case s.Engine == Redis && !s.RedisURL.Given():
+		v.add("store.redis_url", "engine redis needs it: write redis://host:6379, or name a file in redis_url_file")
+	case s.Engine != Redis && s.RedisURL.Given():
+		v.add("store.redis_url", "it has no effect with engine %s, only with redis: leave it out", s.Engine)
+	}
+	for i, t := range s.Topics {
+		if t.Filter == "" {
+			v.add(element("store.topics", i)+".filter", "there is none: write a topic filter like sensors/#")
+		}
+	}
+}
+
 func (v *validation) listener(path string, l *Listener) {
 	v.address(path+".address", l)
 	v.certificates(path+".tls", l)
@@ -67,6 +82,7 @@ func (v *validation) listener(path string, l *Listener) {
 	}
 	v.useless(path+".unix_mode", l.UnixMode != "" && l.Protocol != Unix, l, "unix")
 	v.useless(path+".anonymous", l.Anonymous != "" && !l.ForClients(), l, "the protocols of clients")
+	v.useless(path+".durability", l.Durability != "" && !l.ForClients(), l, "the protocols of clients")
 	v.useless(path+".pprof", l.PProf && l.Protocol != HTTP, l, "http")
 	if l.PProf && l.Protocol == HTTP && !loopback(l.Address) {
 		v.add(path+".pprof", "profiles are offered on a loopback address only: use an address like 127.0.0.1:8080")

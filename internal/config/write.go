@@ -23,6 +23,7 @@ type writer struct {
 	comments bool                // explain every key; else write only what differs from its default
 	defaults map[string]string   // of every key, for the latter
 	notes    map[string][]string // comments of an import, by path
+	reveal   bool                // write secrets, for a file that took them from another file
 	narrow   int                 // columns by which the lines are to be shorter
 }
 
@@ -113,6 +114,9 @@ func (w *writer) value(indent int, path string, k *key) {
 	switch v := k.value.(type) {
 	case *scalar:
 		text := v.write()
+		if v.hidden && w.reveal {
+			text = v.open()
+		}
 		if w.comments && text == "" {
 			w.line(indent, "#"+k.name+": \"\"")
 			return
@@ -135,7 +139,11 @@ func (w *writer) value(indent int, path string, k *key) {
 // blocks writes a list of mappings: only what differs from the defaults, and for
 // readers every key of an element once, commented out.
 func (w *writer) blocks(indent int, path, name string, b *blocks) {
-	w.line(indent, name+":")
+	off := ""
+	if b.length() == 0 {
+		off = "#"
+	}
+	w.line(indent, off+name+":")
 	for i := range b.length() {
 		w.element(indent+1, element(path, i), b.at(i), b.fresh())
 	}
@@ -198,7 +206,7 @@ func (w *writer) wanted(path string, v value) bool {
 		}
 		return false
 	case *blocks:
-		return true
+		return v.length() > 0
 	}
 	return text(v) != w.defaults[path]
 }
