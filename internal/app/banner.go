@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ type summary struct {
 	try       []string // commands
 	access    string
 	open      []string // listeners that admit everybody
+	users     bool     // those of files are admitted and nobody else
 	local     bool     // clients of this machine are admitted and nobody else
 	dataDir   string
 	openFiles uint64
@@ -79,7 +81,11 @@ func (s *summary) admitted(cfg *config.Config) {
 			local = local || rule == config.Loopback
 		}
 	}
+	files := cfg.Access.KnowsUsers()
 	switch {
+	case files && len(s.open) == 0 && !local:
+		s.access = "users of " + strings.Join(slices.DeleteFunc([]string{cfg.Access.PasswordFile, cfg.Access.LedgerFile}, func(f string) bool { return f == "" }), " and ")
+		s.users = true
 	case all:
 		s.access = "EVERYBODY, without asking who it is"
 	case len(s.open) > 0:

@@ -18,7 +18,7 @@ import (
 type broker struct {
 	*mqtt.Server
 	log    *slog.Logger
-	access *anonymous
+	access *access
 	certs  map[string]*liveCertificates // by listener
 }
 
@@ -32,10 +32,13 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker,
 	b := &broker{
 		Server: mqtt.New(opts),
 		log:    log,
-		access: newAnonymous(cfg, log),
 		certs:  map[string]*liveCertificates{},
 	}
-	if err := b.AddHook(b.access, nil); err != nil {
+	var err error
+	if b.access, err = addAccess(b.Server, cfg, log); err != nil {
+		return nil, err
+	}
+	if err := addNotices(b.Server, &cfg.Notices, log); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Listeners {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -63,6 +64,9 @@ func (c *checkup) examine(cfg *config.Config) {
 		if l.ForClients() && cfg.AnonymousAt(l) == config.Everybody {
 			c.warn(key, "everybody is admitted without credentials")
 		}
+	}
+	if _, err := new(access).open(&cfg.Access, slog.New(slog.DiscardHandler)); err != nil {
+		c.wrong("access", err)
 	}
 	if cfg.Log.Output != "off" {
 		c.writable("log.file", cfg.Log.File)

@@ -47,6 +47,9 @@ func TestImportedSamplesRun(t *testing.T) {
 			}
 			name := filepath.Join(dir, "linnet.yaml")
 			relocate(imported.Config, dir)
+			if err := os.WriteFile(filepath.Join(dir, "acl.conf"), []byte("allow clientid * 1 a\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(name, []byte(imported.File()), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -82,6 +85,9 @@ func relocate(cfg *config.Config, dir string) {
 	}
 	if cfg.Store.Engine == config.Redis {
 		cfg.Store = config.Default().Store
+	}
+	if cfg.Access.ACLFile != "" {
+		cfg.Access.ACLFile = filepath.Join(dir, "acl.conf")
 	}
 	cfg.DataDir = filepath.Join(dir, "data")
 	cfg.Log.Output, cfg.Log.File = "both", filepath.Join(dir, "logs", "linnet.log")

@@ -33,7 +33,7 @@ func newReloader(cfg *config.Config, b *broker, l *logs, load func() (*config.Co
 		appliers: []applier{
 			{"log", l.prepare},
 			{"certificates", b.prepareCertificates},
-			{"anonymous access", func(next *config.Config) (func(), error) { return func() { b.access.use(next) }, nil }},
+			{"access", b.access.prepare},
 			{"maximum clients", func(next *config.Config) (func(), error) {
 				return func() { b.SetMaximumClients(next.Limits.MaximumClients) }, nil
 			}},

@@ -54,6 +54,7 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 	if err != nil {
 		return errors.Join(err, closeStore(store))
 	}
+	defer b.access.close()
 	if err := b.Serve(); err != nil {
 		return errors.Join(err, b.Close())
 	}
@@ -105,6 +106,8 @@ func announce(cfg *config.Config, srv *mqtt.Server, log *logs, out io.Writer) {
 	case len(s.open) > 0:
 		log.Warn("every client is admitted from everywhere, without asking who it is", "listeners", s.open)
 	case log.text: // it stands in the block
+	case s.users:
+		log.Info("users of files are admitted", "files", s.access)
 	case s.local:
 		log.Info("only clients of this machine are admitted", "flag", "--allow-anonymous")
 	default:

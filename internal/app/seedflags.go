@@ -19,9 +19,9 @@ var aliases = map[string]string{
 // refused are flags of other brokers that Linnet does not have, and why.
 var refused = map[string]string{
 	"storage-way":     "the key store.engine of a configuration file chooses it; leave it out for the default",
-	"auth-way":        "access rules cannot be chosen yet; clients of this machine are admitted, --allow-anonymous admits everybody",
+	"auth-way":        "the keys below access of a configuration file say who is admitted; --allow-anonymous admits everybody",
 	"auth-ds":         "there are no access rules from databases yet in this version",
-	"auth-path":       "there are no access rules from files yet in this version",
+	"auth-path":       "the keys below access of a configuration file name files of users and rules",
 	"quic":            "MQTT over QUIC is not offered; use --tls-port or --wsport",
 	"r":               "there is no cluster yet in this version, and its nodes need no router",
 	"router":          "there is no cluster yet in this version, and its nodes need no router",

@@ -202,7 +202,7 @@ func (f *serveFlags) rest(cfg *config.Config, flags *pflag.FlagSet) {
 	for name, apply := range map[string]func(){
 		"worker": func() { cfg.Workers = f.workers },
 		"allow-anonymous": func() {
-			cfg.SetAnonymous(map[bool]string{true: config.Everybody, false: config.Loopback}[f.allowAnonymous])
+			cfg.SetAnonymous(map[bool]string{true: config.Everybody, false: ""}[f.allowAnonymous])
 		},
 		"data":             func() { cfg.DataDir = f.data },
 		"durability":       func() { cfg.Store.Durability = f.durability },

@@ -17,6 +17,7 @@ type Config struct {
 	Sessions        Sessions
 	Queues          Queues
 	Store           Store
+	Notices         Notices
 	Sys             Sys
 	Log             Log
 	Profile         Profile
@@ -76,8 +77,24 @@ func (c *Certificates) Given() bool {
 	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient
 }
 
-// Access says who may come in.
-type Access struct{ Anonymous string }
+// Access says who may come in and what they may do.
+type Access struct {
+	Anonymous    string // "": Loopback without files that know users, else Nobody
+	PasswordFile string
+	ACLFile      string
+	LedgerFile   string
+}
+
+// KnowsUsers reports whether a file says who the users are.
+func (a *Access) KnowsUsers() bool { return a.PasswordFile != "" || a.LedgerFile != "" }
+
+// Notices are about clients that come and go.
+type Notices struct {
+	Enabled                  bool
+	QoS                      byte
+	Retain                   bool
+	Username, Remote, Reason bool
+}
 
 // Capabilities are limits in the words of the specification. Where 0 is no
 // sensible value it means that there is no limit.

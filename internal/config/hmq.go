@@ -38,9 +38,7 @@ func (c *Config) importHMQ(name string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if h.wantsACL() {
-		return fmt.Errorf("%s: acl and aclConf: access control files are not supported yet in this version, and to ignore the rules would open the broker; set \"acl\" to false to run without them", name)
-	}
+	c.hmqAccess(&h)
 	return c.hmqListeners(name, &h)
 }
 
@@ -61,6 +59,15 @@ func parseHMQ(name string, text []byte) (h hmqFile, err error) {
 
 // wantsACL reports whether the file's rules of access are switched on.
 func (h *hmqFile) wantsACL() bool { return h.acl != nil && *h.acl || h.acl == nil && h.aclConf != "" }
+
+// hmqAccess makes the ACL file decide about every client, as in hmq, if it is
+// switched on. Otherwise the rule for anonymous clients stays.
+func (c *Config) hmqAccess(h *hmqFile) {
+	if h.wantsACL() {
+		c.Access.ACLFile = cmp.Or(h.aclConf, "conf/acl.conf")
+		c.Access.Anonymous = Everybody
+	}
+}
 
 // hmqListeners makes c's settings those of the file.
 func (c *Config) hmqListeners(name string, h *hmqFile) error {

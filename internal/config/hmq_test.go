@@ -72,8 +72,6 @@ func TestImportHMQRefuses(t *testing.T) {
 		{"a slip inside tlsInfo", "{\n\"tlsInfo\": {\n\"verfy\": true}}", `hmq.json:3: unknown key "tlsInfo.verfy"; did you mean "verify"?`},
 		{"a strange key", `{"plugins": {}}`, `unknown key "plugins"; known keys: workerNum, port,`},
 		{"a key twice", `{"port": "1", "port": "2"}`, `key "port" comes twice`},
-		{"the ACL file", `{"port": "1883", "acl": true, "aclConf": "conf/acl.conf"}`, "access control files are not supported yet"},
-		{"the ACL file without acl", `{"aclConf": "conf/acl.conf"}`, "access control files are not supported yet"},
 		{"a port out of range", `{"port": "65536"}`, `key "port" is "65536", want a port number`},
 		{"a port in words", `{"port": "mqtt"}`, `want a port number`},
 		{"half a port", `{"port": 18.83}`, `want a port number`},
@@ -102,6 +100,24 @@ func TestImportHMQRefuses(t *testing.T) {
 				t.Errorf("error %v, want one of hmq.json with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// The ACL file decides about every client, as in hmq; without one the rule for
+// anonymous clients stays the default.
+func TestHMQAccess(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ text, file, anonymous string }{
+		{`{"port": "1"}`, "", ""},
+		{`{"port": "1", "acl": false, "aclConf": "a"}`, "", ""},
+		{`{"port": "1", "acl": true}`, "conf/acl.conf", Everybody},
+		{`{"port": "1", "acl": true, "aclConf": "a"}`, "a", Everybody},
+		{`{"port": "1", "aclConf": "a"}`, "a", Everybody},
+	} {
+		c := Default()
+		if err := c.importHMQ("f", []byte(tt.text)); err != nil || c.Access.ACLFile != tt.file || c.Access.Anonymous != tt.anonymous {
+			t.Errorf("%s: %+v, %v", tt.text, c.Access, err)
+		}
 	}
 }
 

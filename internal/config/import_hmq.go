@@ -9,12 +9,13 @@ func (im *Imported) hmq(text []byte) error {
 	if err := im.Config.hmqListeners(im.name, &h); err != nil {
 		return err
 	}
+	im.Config.hmqAccess(&h)
+	im.Config.Access.Anonymous = Everybody
+	im.note("access.anonymous", "hmq asks nobody for a password. Linnet's default is loopback: clients of this machine only.")
 	if h.wantsACL() {
-		im.miss("acl, aclConf: access control files are not offered yet in this version. Until they are, this file admits clients of this machine, without any rules, and nobody else.")
-	} else {
-		im.Config.Access.Anonymous = Everybody
-		im.note("access.anonymous", "hmq without an ACL file admits everybody. Linnet's default is loopback: clients of this machine only.")
+		im.note("access.acl_file", "Unlike hmq: a rule counts for its direction only, %%c and %%u stand for client ID and user name in rules of every kind, and a filter covers no deeper topics than it says. A user name proves nothing without access.password_file.")
 	}
+	im.Config.Notices.Enabled = true
 	if h.workers > 0 {
 		im.miss("workerNum: %d. Linnet needs no workers.", h.workers)
 	}

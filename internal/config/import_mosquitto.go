@@ -112,7 +112,9 @@ func (m *mosquittoFile) finish() {
 		for i := range c.Listeners {
 			c.Listeners[i].Anonymous = ""
 		}
-		m.im.miss("%s: users and rules from files are not offered yet in this version. Until they are, this file admits clients of this machine, without a password, and nobody else.", m.locked)
+		m.im.miss("%s: there is no equivalent of these rules. Write them into an ACL file or ledger of Linnet's. Until then this file admits clients of this machine, without a password, and nobody else.", m.locked)
+		c.Access.PasswordFile = ""
+	case c.Access.PasswordFile != "" && m.anonymous != "true": // as Linnet's default
 	case m.anonymous == "" && local: // as Linnet's default
 	case m.anonymous == "true":
 		c.Access.Anonymous = Everybody

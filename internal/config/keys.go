@@ -20,12 +20,13 @@ func (c *Config) keys() keys {
 			"listeners", restart, listOf("listener", &c.Listeners, (*Listener).keys, defaultListeners),
 			"Where clients are accepted. A list in the file replaces the default one as a whole.",
 		},
-		{"access", restart, &group{c.Access.keys()}, "Who may come in."},
+		{"access", restart, &group{c.Access.keys()}, "Who may come in, and what they may do."},
 		{"capabilities", restart, &group{c.Capabilities.keys()}, "What clients may do, in the words of the MQTT specification; they are told."},
 		{"limits", restart, &group{c.Limits.keys()}, "Limits that protect the broker."},
 		{"sessions", restart, &group{c.Sessions.keys()}, "How sessions and shared subscriptions work."},
 		{"queues", restart, &group{c.Queues.keys()}, "Bounds of what waits for a client that is slow or away."},
 		{"store", restart, &group{c.Store.keys()}, "What outlives the process: sessions that outlive their connection, what is queued for them, and retained messages."},
+		{"notices", restart, &group{c.Notices.keys()}, "Messages to $SYS/broker/connection/clients/ and a client identifier, when a client has come or gone."},
 		{"sys", restart, &group{keys{
 			{
 				"interval", restart, or(duration(&c.Sys.Interval, 10*time.Second, time.Second, day, time.Second), &c.Sys.Interval, "off"),
@@ -41,11 +42,31 @@ func (c *Config) keys() keys {
 }
 
 func (a *Access) keys() keys {
-	return keys{{
-		"anonymous", reload, choice(&a.Anonymous, Loopback, Everybody, Loopback, Nobody),
-		"Who is admitted without credentials: everybody, from everywhere; loopback, clients of this machine only; or nobody. " +
-			"A listener may have its own rule. It counts for clients that connect after a change.",
-	}}
+	return keys{
+		{
+			"anonymous", reload, choice(&a.Anonymous, "", Everybody, Loopback, Nobody),
+			"Who is admitted without credentials: everybody, from everywhere; loopback, clients of this machine only; or nobody. " +
+				"Not given: loopback as long as there is neither password_file nor ledger_file, else nobody. Without these files a user " +
+				"name is no credential. A listener may have its own rule. It counts for clients that connect after a change.",
+		},
+		{"password_file", restart, file(&a.PasswordFile, ""), "File of users and the hashes of their passwords, Linnet's or Mosquitto's. Whoever gives a user name must give its password. " + followed},
+		{"acl_file", restart, file(&a.ACLFile, ""), "File of access rules with five columns, as hmq has it. What no rule allows is refused. " + followed},
+		{"ledger_file", restart, file(&a.LedgerFile, ""), "File of users and rules in YAML or JSON, as the ledger of comqtt and mochi. It is asked after the other two files. " + followed},
+	}
+}
+
+// followed is said of files that are read again.
+const followed = "Changes of the file count within seconds, and at a reload; another name needs a restart."
+
+func (n *Notices) keys() keys {
+	return keys{
+		{"enabled", restart, boolean(&n.Enabled, false), "Whether they are sent."},
+		{"qos", restart, number(&n.QoS, 0, 0, 2), "Their QoS."},
+		{"retain", restart, boolean(&n.Retain, false), "Whether the last one of each client is retained."},
+		{"username", restart, boolean(&n.Username, false), "Whether they name the user."},
+		{"remote", restart, boolean(&n.Remote, false), "Whether they name the address."},
+		{"reason", restart, boolean(&n.Reason, false), "Whether they say why the connection ended."},
+	}
 }
 
 func (c *Capabilities) keys() keys {

@@ -87,7 +87,13 @@ func (c *Config) SetAnonymous(rule string) {
 }
 
 // AnonymousAt is the rule of a listener: its own, or the general one.
-func (c *Config) AnonymousAt(l *Listener) string { return cmp.Or(l.Anonymous, c.Access.Anonymous) }
+func (c *Config) AnonymousAt(l *Listener) string {
+	general := Loopback
+	if c.Access.KnowsUsers() {
+		general = Nobody
+	}
+	return cmp.Or(l.Anonymous, c.Access.Anonymous, general)
+}
 
 // ValidPort tells whether a port is a number that a port can have; 0 lets the
 // system choose one.

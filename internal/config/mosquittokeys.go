@@ -77,7 +77,10 @@ var mosquittoSettings = map[string]mosquittoSetting{
 		}
 		m.anonymous = value
 	},
-	"password_file": lockedBy, "acl_file": lockedBy, "plugin": lockedBy, "auth_plugin": lockedBy, "global_plugin": lockedBy,
+	"password_file": func(m *mosquittoFile, _ *mosquittoListener, value string) {
+		m.im.Config.Access.PasswordFile = value
+	},
+	"acl_file": lockedBy, "plugin": lockedBy, "auth_plugin": lockedBy, "global_plugin": lockedBy,
 	"log_dest": func(m *mosquittoFile, _ *mosquittoListener, value string) { m.log = append(m.log, value) },
 	"log_type": func(m *mosquittoFile, _ *mosquittoListener, value string) { m.levels = append(m.levels, value) },
 	"sys_interval": func(m *mosquittoFile, _ *mosquittoListener, value string) {
@@ -134,5 +137,5 @@ var mosquittoSettings = map[string]mosquittoSetting{
 
 // lockedBy notes that the file has rules of access which cannot be kept.
 func lockedBy(m *mosquittoFile, _ *mosquittoListener, _ string) {
-	m.locked = "password_file, acl_file, plugin"
+	m.locked = "acl_file, plugin"
 }

@@ -22,6 +22,9 @@ func (c *Config) Validate() error {
 		v.add("log.file", "nothing is written to it with log.output %s: use file or both, or leave the file out", c.Log.Output)
 	}
 	v.store(&c.Store)
+	if n := c.Notices; !n.Enabled && n != (Notices{}) {
+		v.add("notices", "they have no effect without enabled: true")
+	}
 	ids := map[string]int{}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
