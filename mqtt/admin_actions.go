@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/linnetmq/linnet/packets"
+	"github.com/linnetmq/linnet/topics"
 )
 
 // ErrNotConnected is returned for a ClientID whose session has no connection.
@@ -117,4 +118,17 @@ func (s *Server) actFor(clientID string) (*inbound, error) {
 		return nil, ErrNotConnected // its CONNECT is just being answered
 	}
 	return &inbound{router: router{server: s, self: sess}, client: c}, nil
+}
+
+// MayPublish asks the access rules whether a client with a session may publish
+// to a topic. Hooks may be asked about it again and again.
+func (s *Server) MayPublish(clientID, topic string) (bool, error) {
+	if err := topics.ValidName(topic); err != nil {
+		return false, fmt.Errorf("topic %q: %w", topic, err)
+	}
+	in, err := s.actFor(clientID)
+	if err != nil {
+		return false, err
+	}
+	return in.authorize(s.hooks.load(), topic) == nil, nil
 }

@@ -165,12 +165,14 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	in.self = a.session
 	s.stats.connect()
 	if err != nil {
+		set.established(c, pk)
 		return err
 	}
 	in.handle, in.maximum = (*inbound).connected, int(s.options.Capabilities.MaximumPacketSize)
 	s.watchKeepAlive(c)
 	if c.isEnding() { // another connection took over in the meantime, maybe before c had a session
 		c.tellEnding()
+		set.established(c, pk)
 		return nil
 	}
 	if a.present { // the rules, or its address, may be others than when it subscribed
@@ -178,10 +180,16 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	}
 	s.recheckSince(c, in.epoch)
 	a.session.open(c)
+	set.established(c, pk)
+	return nil
+}
+
+// established tells hooks of a connection that has a session: of each one whose
+// end they will be told.
+func (set *hookSet) established(c *Client, pk *packets.Connect) {
 	for _, tell := range set.onSessionEstablished {
 		tell(c, pk)
 	}
-	return nil
 }
 
 // canTake refuses, before a session is touched, a client whose Maximum Packet

@@ -4,12 +4,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/packets"
 )
@@ -83,7 +82,10 @@ func (r *anonymousRules) strange(conn net.Conn) string {
 	if conn == nil || !local(conn.RemoteAddr()) {
 		return "without access rules only clients of this machine are admitted; --allow-anonymous or access.anonymous admits everybody"
 	}
-	if origin := originOf(conn); origin != "" && !localOrigin(origin) && !slices.Contains(r.origins, origin) {
+	if w, ok := conn.(interface{ Forwarded() bool }); ok && w.Forwarded() {
+		return "an HTTP proxy of this machine forwards it from elsewhere; --allow-anonymous or access.anonymous admits everybody"
+	}
+	if origin := originOf(conn); origin != "" && !listeners.LocalOrigin(origin) && !slices.Contains(r.origins, origin) {
 		return "a page of " + origin + " is in a browser of this machine, but does not come from it; --allow-anonymous or access.anonymous admits everybody"
 	}
 	return ""
@@ -110,17 +112,6 @@ func originOf(conn net.Conn) string {
 		return page.Origin()
 	}
 	return ""
-}
-
-// localOrigin reports whether a page was loaded from this machine.
-func localOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil {
-		return false
-	}
-	host := strings.TrimSuffix(u.Hostname(), ".")
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 var (

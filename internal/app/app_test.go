@@ -105,7 +105,8 @@ func TestServerTLSErrors(t *testing.T) {
 		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: true}, "no such file"},
 		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: true}, "holds no certificate"},
 	} {
-		if _, err := serverTLS(&tt.files); err == nil || !strings.Contains(err.Error(), tt.want) {
+		l := &config.Listener{ID: "l", Protocol: config.TLS, TLS: tt.files}
+		if _, err := loadCertificates(l, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -133,6 +134,7 @@ capabilities:
   compatibilities: {obscure_not_authorized: true, passive_client_disconnect: true, always_return_response_info: true}
 limits:
   maximum_clients: 7
+  maximum_subscriptions_per_client: 19
   memory_budget: 8MiB
   connect_timeout: 9s
   maximum_connect_packet_size: 10KiB
@@ -168,7 +170,7 @@ listeners: [{id: one, durability: none}, {id: two}]
 		Capabilities: mqtt.Capabilities{
 			MaximumSessionExpiryInterval: 3600, MaximumMessageExpiryInterval: 172_800, ReceiveMaximum: 3, MaximumInflight: 4, MaximumQos: mqtt.QoS0Only,
 			MaximumPacketSize: 5 << 10, NoTopicAliases: true, RetainAvailable: mqtt.Unavailable, WildcardSubAvailable: mqtt.Unavailable,
-			SubIDAvailable: mqtt.Unavailable, SharedSubAvailable: mqtt.Unavailable, MinimumProtocolVersion: 4, MaximumClients: 7,
+			SubIDAvailable: mqtt.Unavailable, SharedSubAvailable: mqtt.Unavailable, MinimumProtocolVersion: 4, MaximumClients: 7, MaximumSubscriptionsPerClient: 19,
 			MaximumClientWritesPending: 11 << 10, MaximumQueueMessages: 15, MaximumQueueBytes: 16 << 10, MaximumDurableQueueMessages: 17,
 			MaximumDurableQueueBytes: 18 << 10, QueuePolicy: mqtt.RejectPublish, QueueQoS0Messages: true,
 			Compatibilities: mqtt.Compatibilities{ObscureNotAuthorized: true, PassiveClientDisconnect: true, AlwaysReturnResponseInfo: true},

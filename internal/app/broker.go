@@ -114,7 +114,7 @@ func (b *broker) listenerConfig(l *config.Listener) (*listeners.Config, error) {
 	if !l.Secure() {
 		return c, nil
 	}
-	certs, err := newLiveCertificates(l)
+	certs, err := newLiveCertificates(l, b.log)
 	if err != nil {
 		return nil, err
 	}

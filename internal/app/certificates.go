@@ -4,81 +4,65 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 
 	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/listeners/tlsconf"
 )
 
-// liveCertificates are a listener's certificates; a reload exchanges them. A
-// connection keeps those it began with.
+// liveCertificates are a listener's certificates, which follow their files; a
+// reload exchanges them for others. A connection keeps those it began with.
 type liveCertificates struct {
-	alpn    string
-	current atomic.Pointer[tls.Config]
+	current atomic.Pointer[tlsconf.Source]
 }
 
 // newLiveCertificates loads the certificates of a listener.
-func newLiveCertificates(l *config.Listener) (*liveCertificates, error) {
-	c := &liveCertificates{alpn: "mqtt"}
-	if l.Protocol != config.TLS {
-		c.alpn = "http/1.1" // a WebSocket begins as a request
-	}
-	loaded, err := c.load(&l.TLS)
-	c.current.Store(loaded)
-	return c, err
-}
-
-// load reads the files without using them yet.
-func (c *liveCertificates) load(files *config.Certificates) (*tls.Config, error) {
-	loaded, err := serverTLS(files)
+func newLiveCertificates(l *config.Listener, log *slog.Logger) (*liveCertificates, error) {
+	loaded, err := loadCertificates(l, log)
 	if err != nil {
 		return nil, err
 	}
-	loaded.NextProtos = []string{c.alpn}
-	return loaded, nil
+	c := &liveCertificates{}
+	c.current.Store(loaded)
+	return c, nil
 }
 
 // config is what a listener needs: it asks for the current certificates at every
 // handshake.
 func (c *liveCertificates) config() *tls.Config {
 	return &tls.Config{
-		MinVersion:         tls.VersionTLS12, // the current one may ask for more
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load(), nil },
+		MinVersion: tls.VersionTLS12, // the current one may ask for more
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			current := c.current.Load().Config()
+			if current.GetConfigForClient != nil {
+				return current.GetConfigForClient(hello)
+			}
+			return current, nil
+		},
 	}
 }
 
-// serverTLS loads a certificate and, if clients must show one, its authorities.
-func serverTLS(files *config.Certificates) (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate %s with key %s: %w", files.CertFile, files.KeyFile, err)
+// loadCertificates reads the files of a listener's certificate and, if clients
+// must show one, of its authorities. Over WebSocket the protocol inside of TLS
+// is HTTP.
+func loadCertificates(l *config.Listener, log *slog.Logger) (*tlsconf.Source, error) {
+	o := tlsconf.Options{
+		Certificates: []tlsconf.Pair{{CertFile: l.TLS.CertFile, KeyFile: l.TLS.KeyFile}},
+		ALPN:         []string{"mqtt"},
+		Logger:       log.With("listener", l.ID),
 	}
-	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if files.MinimumVersion == "1.3" {
-		c.MinVersion = tls.VersionTLS13
+	if l.Protocol != config.TLS {
+		o.ALPN = []string{"http/1.1"}
 	}
-	if !files.VerifyClient {
-		return c, nil
+	if l.TLS.MinimumVersion == "1.3" {
+		o.MinVersion = tls.VersionTLS13
 	}
-	if c.ClientCAs, err = loadAuthorities(files.CAFile); err != nil {
-		return nil, err
+	if l.TLS.VerifyClient {
+		o.ClientAuth, o.ClientCAFile, o.CRLFile = tlsconf.RequireClientCert, l.TLS.CAFile, l.TLS.CRLFile
 	}
-	c.ClientAuth = tls.RequireAndVerifyClientCert
-	return c, nil
-}
-
-// loadAuthorities reads certificates that are trusted.
-func loadAuthorities(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate authorities: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("load certificate authorities: %s holds no certificate in PEM", file)
-	}
-	return pool, nil
+	return tlsconf.New(o)
 }
 
 // certificatesIn are the certificates in a PEM file, none if it cannot be read.

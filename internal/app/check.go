@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -56,7 +55,7 @@ func (c *checkup) examine(cfg *config.Config) {
 		l := &cfg.Listeners[i]
 		key := fmt.Sprintf("listeners[%d]", i)
 		if l.Secure() {
-			c.certificates(key+".tls", &l.TLS)
+			c.certificates(key+".tls", l)
 		}
 		if !running {
 			c.address(key+".address", l)
@@ -145,26 +144,15 @@ func (c *checkup) address(key string, l *config.Listener) {
 }
 
 // certificates loads the files and looks at the dates.
-func (c *checkup) certificates(key string, files *config.Certificates) {
-	loaded, err := serverTLS(files)
-	if err != nil {
+func (c *checkup) certificates(key string, l *config.Listener) {
+	if _, err := loadCertificates(l, slog.New(slog.DiscardHandler)); err != nil {
 		c.wrong(key, err)
 		return
 	}
-	c.dates(key+".cert_file", files.CertFile, chainOf(loaded))
-	if files.VerifyClient {
-		c.dates(key+".client_ca_file", files.CAFile, certificatesIn(files.CAFile))
+	c.dates(key+".cert_file", l.TLS.CertFile, certificatesIn(l.TLS.CertFile))
+	if l.TLS.VerifyClient {
+		c.dates(key+".client_ca_file", l.TLS.CAFile, certificatesIn(l.TLS.CAFile))
 	}
-}
-
-// chainOf are the certificates of a configuration.
-func chainOf(c *tls.Config) (all []*x509.Certificate) {
-	for _, der := range c.Certificates[0].Certificate {
-		if cert, err := x509.ParseCertificate(der); err == nil { // it was parsed before
-			all = append(all, cert)
-		}
-	}
-	return all
 }
 
 // soon is how long before the end of a certificate one is warned.

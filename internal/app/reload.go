@@ -1,12 +1,12 @@
 package app
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/listeners/tlsconf"
 )
 
 // reloader makes the broker follow its configuration while it runs.
@@ -113,7 +113,7 @@ func (l *logs) prepare(next *config.Config) (apply func(), err error) {
 // prepareCertificates is the applier of the certificates: it loads them anew,
 // whether their names changed or not.
 func (b *broker) prepareCertificates(next *config.Config) (apply func(), err error) {
-	loaded := map[*liveCertificates]*tls.Config{}
+	loaded := map[*liveCertificates]*tlsconf.Source{}
 	var mistakes []error
 	for i := range next.Listeners {
 		l := &next.Listeners[i]
@@ -121,7 +121,7 @@ func (b *broker) prepareCertificates(next *config.Config) (apply func(), err err
 		if certs == nil {
 			continue
 		}
-		c, err := certs.load(&l.TLS)
+		c, err := loadCertificates(l, b.log)
 		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("listener %s: %w", l.ID, err))
 			continue

@@ -60,16 +60,18 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 	}
 	announce(cfg, b.Server, log, std.err)
 	r := newReloader(cfg, b, log, load)
+	service := notifyStart(b.Server, log.Logger)
 	for {
 		select {
 		case <-reloads:
-			_ = r.Reload() // told in the log
+			service.aroundReload(r.Reload)
 			continue
 		case s := <-signals:
 			log.Info("shutting down", "signal", s.String(), "timeout", r.config().ShutdownTimeout.String())
 		case <-ctx.Done():
 			log.Info("shutting down", "timeout", r.config().ShutdownTimeout.String())
 		}
+		service.end()
 		return shutdown(b.Server, r.config(), log.Logger, signals)
 	}
 }

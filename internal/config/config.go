@@ -69,12 +69,13 @@ type Certificates struct {
 	CertFile, KeyFile string
 	CAFile            string // authorities for clients' certificates
 	VerifyClient      bool   // clients must show one
+	CRLFile           string // of revoked certificates
 	MinimumVersion    string // "1.2", "1.3"
 }
 
 // Given reports whether anything is said about certificates.
 func (c *Certificates) Given() bool {
-	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient
+	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient || c.CRLFile != ""
 }
 
 // Access says who may come in and what they may do.
@@ -127,6 +128,7 @@ type Compatibilities struct {
 // Limits protect the broker.
 type Limits struct {
 	MaximumClients             int64 // 0: none
+	MaximumSubscriptions       int   // of a client
 	MemoryBudget               int64 // bytes, 0: none
 	ConnectTimeout             time.Duration
 	MaximumConnectPacketSize   uint32

@@ -143,7 +143,7 @@ func (m *mosquittoFile) listener(l *mosquittoListener, local bool) {
 		out.TLS = l.tls
 		out.TLS.MinimumVersion = cmp.Or(l.tls.MinimumVersion, "1.2")
 		if !l.tls.VerifyClient {
-			out.TLS.CAFile = ""
+			out.TLS.CAFile, out.TLS.CRLFile = "", ""
 		}
 	}
 	if out.isWebSocket() {

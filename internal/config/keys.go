@@ -116,6 +116,7 @@ func (c *Compatibilities) keys() keys {
 func (l *Limits) keys() keys {
 	return keys{
 		{"maximum_clients", reload, or(number(&l.MaximumClients, 0, 1, math.MaxInt64), &l.MaximumClients, "none").defaulting("none"), "Clients that may be connected at a time. A lower limit disconnects nobody."},
+		{"maximum_subscriptions_per_client", restart, number(&l.MaximumSubscriptions, 1_000_000, 1, math.MaxInt32), "Subscriptions a client may have."},
 		{
 			"memory_budget", restart, or(size(&l.MemoryBudget, 0, 1<<20, math.MaxInt64), &l.MemoryBudget, "none").defaulting("none"),
 			"What queues and buffers of all clients may hold together. Near it new connections are refused and publishers slowed down, at it queues no longer grow.",

@@ -57,6 +57,7 @@ func (c *Certificates) keys() keys {
 		{"key_file", reload, file(&c.KeyFile, ""), "PEM file with the certificate's private key."},
 		{"client_ca_file", reload, file(&c.CAFile, ""), "PEM file with the authorities of clients' certificates."},
 		{"verify_client", reload, boolean(&c.VerifyClient, false), "Whether clients must show a certificate of those authorities."},
+		{"crl_file", reload, file(&c.CRLFile, ""), "File with those authorities' lists of revoked certificates, in PEM or DER. Clients whose issuer has no list there, or an outdated one, are refused."},
 		{"minimum_version", reload, choice(&c.MinimumVersion, "1.2", "1.2", "1.3"), "The oldest version of TLS that is accepted."},
 	}
 }

@@ -25,7 +25,6 @@ var mosquittoMisses = map[string]string{
 	"ciphers":                  "Go's choice of ciphers is used",
 	"ciphers_tls1.3":           "Go's choice of ciphers is used",
 	"dhparamfile":              "Go's choice of ciphers is used",
-	"crlfile":                  "lists of revoked certificates are not offered yet in this version",
 	"use_identity_as_username": "certificates as identity are not offered yet in this version",
 	"use_subject_as_username":  "certificates as identity are not offered yet in this version",
 	"psk_file":                 "pre-shared keys are not offered",
@@ -60,6 +59,7 @@ var mosquittoSettings = map[string]mosquittoSetting{
 	},
 	"certfile": func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.CertFile = value },
 	"keyfile":  func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.KeyFile = value },
+	"crlfile":  func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.CRLFile = value },
 	"cafile":   func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.CAFile = value },
 	"require_certificate": func(m *mosquittoFile, l *mosquittoListener, value string) {
 		l.tls.VerifyClient = m.bool("require_certificate", value)

@@ -131,6 +131,8 @@ func (v *validation) certificates(path string, l *Listener) {
 		v.add(path+".key_file", "TLS needs the certificate's key file: name it")
 	case c.VerifyClient && c.CAFile == "":
 		v.add(path+".client_ca_file", "verifying clients' certificates needs the file of their authorities: name it")
+	case !c.VerifyClient && c.CRLFile != "":
+		v.add(path+".crl_file", "it has no effect without verify_client: true")
 	case !c.VerifyClient && c.CAFile != "":
 		v.add(path+".client_ca_file", "it has no effect without verify_client: true")
 	}
