@@ -165,7 +165,7 @@ func (s *Store) keys() keys {
 	ks := keys{
 		{
 			"engine", restart, choice(&s.Engine, Pebble, Pebble, Bolt, Badger, Redis, None),
-			"Where it is kept: in the directory store of the data directory by pebble, bolt or badger, in a Redis server, or nowhere but in memory, which ends with the process.",
+			"Where it is kept: in the directory store of the data directory by pebble, bolt or badger, in a Redis server, or nowhere but in memory, which ends with the process. What one engine has written another does not read.",
 		},
 		{
 			"durability", restart, choice(&s.Durability, Fsync, Fsync, OS, None),
