@@ -17,6 +17,8 @@ type summary struct {
 	urls      []string
 	try       []string // commands
 	access    string
+	admin     string // the management API, "" if it is off
+	adminURL  string
 	dataDir   string
 	openFiles uint64
 }
@@ -106,6 +108,9 @@ func (s *summary) block() string {
 		line(p[0], p[1])
 	}
 	line("admitted", s.access)
+	if s.admin != "" {
+		line("management", s.admin)
+	}
 	line("data", s.dataDir)
 	if s.openFiles > 0 {
 		line("open files", "at most "+strconv.FormatUint(s.openFiles, 10))

@@ -41,16 +41,22 @@ func runBroker(ctx context.Context, cfg *config.Config, std streams) (err error)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	api, err := startAdmin(cfg, srv, log)
+	if err != nil {
+		return errors.Join(err, srv.Close(), store.Close())
+	}
+	defer func() { err = errors.Join(err, api.Close()) }()
 	if err := srv.Serve(); err != nil {
 		return errors.Join(err, srv.Close())
 	}
-	announce(cfg, srv, log, text, std.err)
+	announce(cfg, srv, api, log, text, std.err)
 	select {
 	case s := <-signals:
 		log.Info("shutting down", "signal", s.String(), "timeout", cfg.ShutdownTimeout.String())
 	case <-ctx.Done():
 		log.Info("shutting down", "timeout", cfg.ShutdownTimeout.String())
 	}
+	api.EndStreams()
 	return shutdown(srv, cfg, log, signals)
 }
 
@@ -75,12 +81,15 @@ func shutdown(srv *mqtt.Server, cfg *config.Config, log *slog.Logger, signals <-
 
 // announce tells where the broker listens and how to try it: a block of text for
 // people, or the same facts as log lines for machines.
-func announce(cfg *config.Config, srv *mqtt.Server, log *slog.Logger, text bool, out io.Writer) {
+func announce(cfg *config.Config, srv *mqtt.Server, api *admin, log *slog.Logger, text bool, out io.Writer) {
 	s := summarise(cfg, srv)
+	if api != nil {
+		s.admin, s.adminURL = api.line(cfg.DataDir), api.url
+	}
 	if text {
 		_, _ = io.WriteString(out, s.block()) // a terminal that is gone must not stop the broker
 	} else {
-		log.Info("ready", "version", s.version, "urls", s.urls, "data_dir", cfg.DataDir, "open_files", s.openFiles, "try", s.try)
+		log.Info("ready", "version", s.version, "urls", s.urls, "admin", s.adminURL, "data_dir", cfg.DataDir, "open_files", s.openFiles, "try", s.try)
 	}
 	switch {
 	case cfg.AllowAnonymous:

@@ -23,6 +23,7 @@ const (
 	DefaultHost   = "0.0.0.0"
 	DefaultWSPath = "/mqtt"
 	DefaultData   = "linnet-data"
+	DefaultAdmin  = "127.0.0.1:8081"
 
 	DefaultDurability = "fsync"
 )
@@ -32,6 +33,9 @@ type Config struct {
 	Listeners    []Listener
 	Log          Log
 	Capabilities Capabilities
+
+	// Admin is the management API.
+	Admin Admin
 
 	// DataDir is the directory that belongs to this process alone.
 	DataDir string
@@ -48,6 +52,11 @@ type Config struct {
 
 	// Workers is hmq's number of workers. It is a hint that nothing needs.
 	Workers int
+}
+
+// Admin says where the management API listens; an empty address switches it off.
+type Admin struct {
+	Address string // host:port
 }
 
 // Listener is one address at which clients are accepted.
@@ -103,6 +112,7 @@ func Default() *Config {
 			{ID: "websocket", Protocol: WebSocket, Address: net.JoinHostPort(DefaultHost, "8083"), Path: DefaultWSPath},
 		},
 		Log:             Log{Level: "info"},
+		Admin:           Admin{Address: DefaultAdmin},
 		DataDir:         DefaultData,
 		Durability:      DefaultDurability,
 		ShutdownTimeout: 10 * time.Second,
