@@ -4,10 +4,12 @@
 
 GO       ?= go
 PAHOPORT ?= 1883
+KILLS    ?= 200
+SEED     ?=
 
 .DEFAULT_GOAL := test
 
-.PHONY: test check lint fuzz cover paho conformance cross tidy generated bench clean
+.PHONY: test check lint fuzz cover crash paho conformance cross tidy generated deb bench clean
 
 # The client libraries of internal/interop/clients are a module of their own,
 # and race with themselves, so that tests with them run without -race. -mod=mod
@@ -18,6 +20,7 @@ test: ## install what the tests need, then run them all
 	$(GO) test -run 'Allocat' $(GOTESTFLAGS) ./mqtt # the race detector empties pools at random
 	$(GO) test -C internal/interop/clients -mod=mod $(GOTESTFLAGS) ./...
 	$(GO) test -C examples -mod=mod $(GOTESTFLAGS) ./...
+	$(GO) test -C deploy/test $(GOTESTFLAGS) ./...
 
 check: ## what a change must pass before it is sent, under 10 minutes
 	$(MAKE) tidy lint generated cross test
@@ -33,6 +36,10 @@ cover: ## coverage of the core
 	$(GO) test -coverpkg=./packets/...,./topics/...,./mqtt/... -coverprofile=coverage.txt $(GOTESTFLAGS) ./packets/... ./topics/... ./mqtt/...
 	$(GO) tool cover -func=coverage.txt | tail -1
 
+crash: ## kill the broker 200 times and look for what was lost: make crash KILLS=1000 SEED=7 CRASHFLAGS=...
+	$(GO) build -o bin/linnet ./cmd/linnet
+	$(GO) run ./internal/crash/cmd -program bin/linnet -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(CRASHFLAGS)
+
 paho: ## run the Eclipse Paho interoperability suite: make paho DIR=checkout
 	scripts/paho.sh "$(DIR)" $(PAHOPORT)
 
@@ -46,9 +53,14 @@ tidy: ## fail if go.mod lists too much or too little
 	$(GO) mod tidy -diff
 	$(GO) mod tidy -C internal/interop/clients -diff
 	$(GO) mod tidy -C examples -diff
+	$(GO) mod tidy -C deploy/test -diff
+	$(GO) mod tidy -C tools/deb -diff
 
 generated: conformance ## fail if a generated file is not committed as generated
 	git diff --exit-code -- docs/conformance.md
+
+deb: ## build the Debian package
+	scripts/deb.sh
 
 bench: ## run the benchmarks of the core
 	$(GO) test -run '^$$' -bench . -benchmem $(GOTESTFLAGS) ./packets/... ./topics/... ./mqtt/...

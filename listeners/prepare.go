@@ -51,7 +51,7 @@ func (p *preparation) run(raw net.Conn) (net.Conn, error) {
 		}
 	}
 	if p.tls != nil {
-		secured := tls.Server(conn, p.tls)
+		secured := tls.Server(&junction{Conn: conn}, p.tls)
 		if err := within(raw, p.timeout, secured.Handshake); err != nil {
 			return nil, fmt.Errorf("TLS handshake: %w", err)
 		}

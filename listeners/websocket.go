@@ -2,6 +2,7 @@ package listeners
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -111,7 +112,11 @@ func (l *Websocket) hijack(w http.ResponseWriter, r *http.Request, protocol stri
 		return nil, fmt.Errorf("WebSocket upgrade: %w", err)
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // cannot fail: that much is there
+	if _, secure := conn.(*tls.Conn); !secure {      // which has a junction inside
+		conn = &junction{Conn: conn}
+	}
 	c := newWebsocketConn(conn, slices.Clone(early))
+	c.forwarded = forwarded(r.Header)
 	c.origin = strings.Clone(r.Header.Get("Origin")) // not the memory of the whole header
 	return c, nil
 }

@@ -33,11 +33,12 @@ var errTextFrame = &wsError{ws.StatusUnsupportedData, "a text frame, MQTT needs 
 //
 // It holds no buffer. Read decodes in the caller's, so a large one saves work.
 type WebsocketConn struct {
-	conn    net.Conn
-	origin  string
-	early   []byte // sent behind the handshake, not yet read
-	decoder wsDecoder
-	readErr error // ends all reading
+	conn      net.Conn
+	origin    string
+	forwarded bool   // an HTTP proxy passed the request on
+	early     []byte // sent behind the handshake, not yet read
+	decoder   wsDecoder
+	readErr   error // ends all reading
 
 	writer  wsWriter
 	pong    atomic.Pointer[[]byte] // payload of the newest ping without an answer

@@ -168,7 +168,7 @@ func TestWebsocketWriteIsOneFrame(t *testing.T) {
 			}
 			client, conn := wsPair(t, cfg)
 			if name == "proxy" {
-				conn.writer = newWSWriter(&ProxyConn{Conn: conn.conn})
+				conn.writer = newWSWriter(&junction{Conn: &ProxyConn{Conn: conn.writer.under.Conn}})
 				if !conn.writer.vectors {
 					t.Error("no writev behind a proxy")
 				}

@@ -2,6 +2,7 @@ package listeners
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ type wsWriter struct {
 
 	// Below belongs to the holder of the lock.
 	conn    net.Conn
-	vectors bool // conn does writev
+	under   *junction // conn is inside it, nil if in none
+	vectors bool      // conn does writev
 	head    [ws.MaxHeaderSize]byte
 	vector  [2][]byte
 	buffers net.Buffers
@@ -30,11 +32,15 @@ type wsWriter struct {
 }
 
 func newWSWriter(conn net.Conn) wsWriter {
+	under, ok := conn.(*junction)
+	if ok {
+		conn = under.NetConn()
+	}
 	if proxied, ok := conn.(*ProxyConn); ok {
 		conn = proxied.NetConn()
 	}
 	_, vectors := conn.(*net.TCPConn)
-	return wsWriter{token: make(chan struct{}, 1), conn: conn, vectors: vectors}
+	return wsWriter{token: make(chan struct{}, 1), conn: conn, under: under, vectors: vectors}
 }
 
 func (w *wsWriter) lock()   { w.token <- struct{}{} }
@@ -79,15 +85,28 @@ func (w *wsWriter) frameLocked(op ws.OpCode, payload []byte) (int, error) {
 	head := appendServerHeader(w.head[:0], op, len(payload))
 	var n int
 	var err error
-	if w.vectors {
+	switch {
+	case w.under != nil && w.under.other != nil:
+		n, err = writeBoth(w.under, head, payload)
+	case w.vectors:
 		n, err = w.writeVector(head, payload)
-	} else {
+	default:
 		n, err = w.writeJoined(head, payload)
 	}
 	if err != nil && n > 0 {
 		w.err = err // the client waits for the rest of this frame
 	}
 	return max(0, n-len(head)), err
+}
+
+// writeBoth is for a connection that joins writes itself.
+func writeBoth(conn io.Writer, head, payload []byte) (int, error) {
+	n, err := conn.Write(head)
+	if err != nil || len(payload) == 0 {
+		return n, err
+	}
+	m, err := conn.Write(payload)
+	return n + m, err
 }
 
 // writeVector lets the kernel join header and payload.

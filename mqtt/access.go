@@ -119,6 +119,7 @@ func (s *Server) recheckDeliveries(set *hookSet, c *Client) {
 			sess.outdate(sub)
 		}
 	}
+	sess.checkStored(any)
 	if any != nil {
 		sess.dropDenied(*any)
 	}
@@ -147,4 +148,27 @@ func (s *session) dropDenied(check deliveryCheck) {
 		}
 		s.discardLocked(d, DropNotAuthorized)
 	})
+	if s.backlog != nil {
+		s.backlog.window.dropWhere(denied, s.dropDeniedKept)
+	}
+}
+
+// checkStored has what comes from the store checked, by nil no more.
+func (s *session) checkStored(check *deliveryCheck) {
+	if s.backlog == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.backlog.check = check
+}
+
+// dropDeniedKept drops a delivery that left the backlog's window because it may
+// not be delivered. s.mu is held.
+func (s *session) dropDeniedKept(d delivery) {
+	if d.group != nil {
+		s.dropKept(d, DropSessionEnded)
+		return
+	}
+	s.dropKept(d, DropNotAuthorized)
 }

@@ -238,7 +238,7 @@ func TestAdministrationWhileClientsComeAndGo(t *testing.T) {
 
 func TestRemoveHook(t *testing.T) {
 	t.Parallel()
-	s := mqtttest.NewServer(t)
+	s := mqtttest.NewServerWith(t, &mqtt.Options{SysTopicResendInterval: -1})
 	h := &countingHook{}
 	if err := s.AddHook(h, nil); err != nil {
 		t.Fatal(err)

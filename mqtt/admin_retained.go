@@ -136,7 +136,7 @@ func (s *Server) retainedCursor(filter string) (*retainedCursor, error) {
 	if _, _, shared := topics.SplitShare(filter); shared {
 		return nil, fmt.Errorf("list retained messages: filter %q: there are none for shared subscriptions", filter)
 	}
-	return s.retained.cursor(nil, filter), nil
+	return s.retained.cursor(new(subscription), filter, func() {}), nil
 }
 
 func (s *Server) retainedMessage(m *Message) RetainedMessage {

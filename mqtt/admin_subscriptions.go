@@ -170,7 +170,7 @@ func (x *subscriptionList) entry(sub *subscription) {
 		x.add(sub, 0)
 		return
 	}
-	for _, m := range sub.group.list() {
+	for _, m := range sub.group.members.all() {
 		x.add(m, 0)
 	}
 }

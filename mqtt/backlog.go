@@ -39,6 +39,8 @@ type backlog struct {
 	refilling  bool
 	generation int // of what is read for the window: changes when it is emptied
 
+	check *deliveryCheck // of what comes from the store, nil if all may be delivered
+
 	will           *packets.Will // of the session's connection
 	disconnectedAt time.Time     // zero while there is one
 

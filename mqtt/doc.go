@@ -24,7 +24,9 @@
 // # Locks
 //
 // shard.mu (registry) -> session.mu -> leaf locks (outbound.mu, jointFlush.mu,
-// shareGroup.mu, retained.mu, deadlines.mu, topics.Index). Never two sessions
-// at once. No hook, store call, blocking write or channel send under a lock; the
-// one exception are the functions OnDeliveryCheck returns, which must not block.
+// shares.mu, retained.mu, deadlines.mu, topics.Index). Never two sessions at
+// once; of the leaf locks only the index's is taken under another, retained.mu,
+// when a subscription begins. No hook, store call, blocking write or channel
+// send under a lock; the one exception are the functions OnDeliveryCheck
+// returns, which must not block.
 package mqtt

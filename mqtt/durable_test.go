@@ -26,6 +26,7 @@ func TestSessionsSurviveACrash(t *testing.T) {
 			sub.Send(&packets.Unsubscribe{PacketID: 99, Filters: []string{"gone"}})
 			mqtttest.Expect[*packets.Unsuback](sub)
 			sub.Close()
+			synctest.Wait() // else it gets the first messages
 			pub := mqtttest.Dial(t, s, passing(v, "pub"))
 			for i := range 1200 {
 				pub.Publish("a/"+fmt.Sprint(i%3), fmt.Sprint(i), 1, false)

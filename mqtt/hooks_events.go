@@ -149,6 +149,15 @@ type OnAuthPacket interface {
 	OnAuthPacket(cl *Client, pk *packets.Auth) (*packets.Auth, error)
 }
 
+// OnRead slows clients down. It is told after each batch that was read from a
+// client, when its packets have been handled, how many PUBLISHes were in it and
+// how many bytes it had, and returns for how long the server shall not read from
+// the client; zero goes on. What the client sends meanwhile stays in the network
+// until its own system makes it wait. Its Keep Alive does not run out.
+type OnRead interface {
+	OnRead(cl *Client, publishes, bytes int) (pause time.Duration)
+}
+
 // OnPacketRead may change any packet received. ErrRejectPacket skips the
 // packet; any other error disconnects with its packets.Code (0x83 if none).
 type OnPacketRead interface {
@@ -200,7 +209,8 @@ type OnSelectSubscribers interface {
 // OnPublish may change a PUBLISH or refuse it. ErrRejectPacket and
 // ErrIgnorePacket drop it and acknowledge it as usual; a packets.Code is the
 // Reason Code of the acknowledgement (3.x: acknowledged and dropped); any other
-// error counts as 0x83. A dropped message is not retained either.
+// error counts as 0x83. A dropped message is not retained either. The server's
+// own $SYS messages pass neither this nor OnPublished and OnRetainMessage.
 type OnPublish interface {
 	OnPublish(cl *Client, pk *packets.Publish) (*packets.Publish, error)
 }

@@ -274,3 +274,24 @@ func TestPublishDroppedReasons(t *testing.T) {
 		log.expect(t, "c full queue_full")
 	})
 }
+
+// [MQTT-4.8.2-4]
+// What a hook's choice among the members of a shared subscription gets and
+// does not acknowledge goes to another member when it is lost, as it would
+// without the hook.
+func TestSelectedMemberIsLost(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, fnSelect(func(subs *mqtt.Subscribers, _ *packets.Publish) *mqtt.Subscribers {
+		subs.SharedSelected["$share/g/a"] = "m1"
+		return subs
+	}))
+	chosen := mqtttest.Dial(t, s, mqtttest.Connect("m1"))
+	other := mqtttest.Dial(t, s, mqtttest.Connect("m2"))
+	chosen.Subscribe("$share/g/a", 1)
+	other.Subscribe("$share/g/a", 1)
+	pub := mqtttest.Dial(t, s, mqtttest.Connect("pub"))
+	pub.Publish("a", "x", 1, false)
+	expectPublish(t, chosen, "x")
+	chosen.Close()
+	expectMessages(t, other, "x")
+}

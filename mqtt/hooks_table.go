@@ -24,6 +24,7 @@ type hookSet struct {
 	onSessionEstablished []func(*Client, *packets.Connect)
 	onDisconnect         []func(*Client, error, bool)
 	onAuthPacket         []func(*Client, *packets.Auth) (*packets.Auth, error)
+	onRead               []func(*Client, int, int) time.Duration
 	onPacketRead         []func(*Client, packets.Packet) (packets.Packet, error)
 	onPacketEncode       []func(*Client, packets.Packet) packets.Packet
 	onPacketSent         []func(*Client, packets.Packet, []byte)
@@ -113,6 +114,7 @@ var events = []event{
 		return func(cl *Client, err error, _ bool) { h.OnClose(cl, err) }
 	}),
 	on("OnAuthPacket", func(s *hookSet) *[]func(*Client, *packets.Auth) (*packets.Auth, error) { return &s.onAuthPacket }, func(h OnAuthPacket) func(*Client, *packets.Auth) (*packets.Auth, error) { return h.OnAuthPacket }),
+	on("OnRead", func(s *hookSet) *[]func(*Client, int, int) time.Duration { return &s.onRead }, func(h OnRead) func(*Client, int, int) time.Duration { return h.OnRead }),
 	on("OnPacketRead", func(s *hookSet) *[]func(*Client, packets.Packet) (packets.Packet, error) { return &s.onPacketRead }, func(h OnPacketRead) func(*Client, packets.Packet) (packets.Packet, error) { return h.OnPacketRead }),
 	on("OnPacketEncode", func(s *hookSet) *[]func(*Client, packets.Packet) packets.Packet { return &s.onPacketEncode }, func(h OnPacketEncode) func(*Client, packets.Packet) packets.Packet { return h.OnPacketEncode }),
 	on("OnPacketSent", func(s *hookSet) *[]func(*Client, packets.Packet, []byte) { return &s.onPacketSent }, func(h OnPacketSent) func(*Client, packets.Packet, []byte) { return h.OnPacketSent }),

@@ -30,7 +30,8 @@ type inbound struct {
 	completions int
 	acks        *ackQueue // acknowledgements that wait for the store, nil if there never were any
 	auth        *authExchange
-	epoch       uint64 // of access when the CONNECT came
+	epoch       uint64  // of access when the CONNECT came
+	resume      instant // when it may read again, after a hook asked for a pause; 0 now
 }
 
 func (in *inbound) session() *session { return in.client.session.Load() }
@@ -101,6 +102,7 @@ func (in *inbound) run() (err error) {
 	}()
 	for {
 		in.server.slowDown()
+		in.rest()
 		err := in.read()
 		if reason := in.client.endingReason(); reason != nil {
 			return reason
@@ -189,10 +191,14 @@ func (in *inbound) feed(fresh int) error {
 	}
 	b := in.buf
 	used, err := in.batch(b)
+	publishes := int(in.traffic.in[packets.TypePublish])
 	in.flush()
 	c.flush()
 	if err == nil {
 		err = c.readsAnswers()
+	}
+	if set := in.server.hooks.load(); set.onRead != nil && err == nil {
+		in.pace(set, publishes, fresh)
 	}
 	if len(b) == used {
 		in.buf = b[:0]
@@ -304,6 +310,9 @@ func (in *inbound) close(reason error) {
 	} else {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
 		c.waitDrained(lingerTime)
+	}
+	if t, layered := c.transport.(interface{ block() }); layered {
+		t.block()
 	}
 	if !errors.Is(reason, errDisconnected) {
 		linger(c.conn, c.server.options.Capabilities.Compatibilities.PassiveClientDisconnect && c.version == packets.V5)

@@ -70,9 +70,10 @@ func (s *Server) Subscribe(filter string, id int, handler InlineHandler) error {
 		s.stats.subscriptions.Add(1)
 	}
 	s.inlineSubs[inlineKey{filter, id}] = i
-	s.index.Put(filter, i.key, &subscription{inline: i, filter: filter, qos: 2})
+	sub := &subscription{inline: i, filter: filter, qos: 2}
+	cur := s.retained.cursor(sub, filter, func() { s.index.Put(filter, i.key, sub) })
 	s.inlineMu.Unlock()
-	s.retained.each(filter, func(m *Message) bool {
+	s.retained.each(cur, func(m *Message) bool {
 		d := delivery{msg: m, qos: m.QoS, retain: true}
 		handler(s.inline, i.sub, d.packet(s.clock.now()))
 		return true

@@ -211,6 +211,10 @@ func (s *session) sendKept(c *Client) bool {
 		s.dropKept(b.window.pop(), DropExpired)
 		return true
 	}
+	if b.check != nil && !(*b.check)(next.msg.Topic) {
+		s.dropDeniedKept(b.window.pop())
+		return true
+	}
 	if next.waits && !b.settled(next.seq) || !s.hasPlace(c) || !s.window.hasFree(identifier(next.seq)) {
 		return false
 	}

@@ -29,10 +29,10 @@ const (
 	slowReading    = 10 * time.Millisecond
 )
 
-// checkMemory counts what is held: a message once for each receiver, and the
-// bytes that wait for each connection.
+// checkMemory counts what is held: a message once for each receiver, the bytes
+// that wait for each connection, and retained messages.
 func (s *Server) checkMemory() {
-	held := s.stats.queuedBytes.Load()
+	held := s.stats.queuedBytes.Load() + s.retained.bytes.Load()
 	for i := range s.stats.shards {
 		held += s.stats.shards[i].inflightBytes.Load()
 	}
@@ -50,6 +50,20 @@ func (s *Server) checkMemory() {
 			s.log.Info("memory is back within the budget", "held_bytes", held)
 		}
 	}
+}
+
+// errNoRoomRetained refuses a message that would be retained beyond the budget.
+var errNoRoomRetained = protocolErrorf(packets.ErrQuotaExceeded, "there is no memory for another retained message")
+
+// mayRetain tells whether the memory budget lets m become its topic's retained
+// message. Such messages may take three quarters of it, so that they alone do
+// not shut clients out, and grow while memory is not short.
+func (s *Server) mayRetain(m *Message) bool {
+	if s.options.MemoryBudget == 0 || len(m.Payload) == 0 {
+		return true
+	}
+	growth := m.size() - s.retained.sizeOf(m.Topic)
+	return growth <= 0 || !s.tight.Load() && s.retained.bytes.Load()+growth <= s.options.MemoryBudget/4*3
 }
 
 // mayPend is how many bytes may wait for a connection before QoS 0 messages to
@@ -75,10 +89,5 @@ func (s *Server) slowDown() {
 	if !s.tight.Load() {
 		return
 	}
-	timer := time.NewTimer(slowReading)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-	case <-timer.C:
-	}
+	s.wait(slowReading)
 }

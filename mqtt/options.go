@@ -59,11 +59,14 @@ type Options struct {
 	SessionsOpenToAnyUser bool
 
 	// MemoryBudget bounds, in bytes, what queues, windows and outbound buffers
-	// of all clients may hold together, a message counted once for each
-	// receiver. Near it (7/8) new connections and large packets are refused,
-	// and readers slowed. At it no queue grows, so that its policy decides, one
-	// message at a time is in flight to each session, and QoS 0 messages are
-	// dropped for connections with 64 KiB waiting. 0 means no budget.
+	// of all clients and retained messages may hold together, a queued message
+	// counted once for each receiver. Retained messages beyond three quarters
+	// of it are refused: publishers of MQTT 5.0 at QoS 1 and 2 with 0x97, what
+	// others publish is delivered and not retained. Near the budget (7/8) new
+	// connections and large packets are refused, and readers slowed. At it no
+	// queue grows, so that its policy decides, one message at a time is in
+	// flight to each session, and QoS 0 messages are dropped for connections
+	// with 64 KiB waiting. 0 means no budget.
 	MemoryBudget int64
 
 	// ResponseInformation is given to v5 clients that ask for it, as the basis
@@ -137,6 +140,11 @@ type Capabilities struct {
 	MinimumProtocolVersion byte
 	// MaximumClients bounds connections that have completed CONNECT; 0: no bound.
 	MaximumClients int64
+	// MaximumSubscriptionsPerClient bounds the subscriptions of a session; more
+	// are refused with 0x97, to 3.x clients with 0x80. Default 1,000,000: it is
+	// there for clients that have gone wild, and a gateway may subscribe to each
+	// of its devices.
+	MaximumSubscriptionsPerClient int
 	// MaximumClientWritesPending bounds the bytes that wait for a slow
 	// connection: beyond half of them QoS 1 and 2 and retained messages wait
 	// in its session, beyond all of them QoS 0 messages to it are dropped;
@@ -223,6 +231,7 @@ func (c *Capabilities) setDefaults() {
 	setDefault(&c.SubIDAvailable, Available)
 	setDefault(&c.SharedSubAvailable, Available)
 	setDefault(&c.MinimumProtocolVersion, byte(packets.V31))
+	setDefault(&c.MaximumSubscriptionsPerClient, 1_000_000)
 	setDefault(&c.MaximumClientWritesPending, 4<<20)
 	setDefault(&c.MaximumQueueMessages, 1000)
 	setDefault(&c.MaximumQueueBytes, 64<<20)
@@ -257,7 +266,7 @@ func (o *Options) validate() error {
 		return fmt.Errorf("options: ConnectTimeout and RetryInterval must not be negative")
 	case c.MaximumMessageExpiryInterval < 0 || c.MaximumMessageExpiryInterval > math.MaxUint32:
 		return fmt.Errorf("capabilities: MaximumMessageExpiryInterval is %d, want 0 to %d seconds", c.MaximumMessageExpiryInterval, uint32(math.MaxUint32))
-	case c.MaximumClientWritesPending < 0 || c.MaximumQueueMessages < 0 || c.MaximumQueueBytes < 0 ||
+	case c.MaximumSubscriptionsPerClient < 0 || c.MaximumClientWritesPending < 0 || c.MaximumQueueMessages < 0 || c.MaximumQueueBytes < 0 ||
 		c.MaximumDurableQueueMessages < 0 || c.MaximumDurableQueueBytes < 0 || o.MemoryBudget < 0:
 		return fmt.Errorf("options: limits must not be negative")
 	}

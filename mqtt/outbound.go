@@ -23,6 +23,7 @@ type outbound struct {
 	writing     bool
 	closed      bool // nothing is accepted any more: DISCONNECT or the end
 	starved     bool // the session waits for room
+	owes        bool // the transport has bytes of its own to write
 	drained     chan struct{}
 
 	// lastRouter appended last: it will flush, so it need not note this
@@ -197,7 +198,7 @@ func (c *Client) flush() {
 	o := &c.out
 	o.mu.Lock()
 	o.lastRouter = nil
-	if o.writing || len(o.buf) == 0 {
+	if o.writing || o.emptyLocked() {
 		o.mu.Unlock()
 		return
 	}
@@ -205,13 +206,13 @@ func (c *Client) flush() {
 	for range maximumRounds {
 		buf := o.takeLocked()
 		o.mu.Unlock()
-		n, err := c.transport.tryWrite(buf)
+		n, all, err := c.transport.tryWrite(buf)
 		if err != nil {
 			giveBack(buf)
 			c.writeFailed(err)
 			return
 		}
-		if n < len(buf) {
+		if !all {
 			c.startWriter(buf, n)
 			return
 		}
@@ -219,7 +220,7 @@ func (c *Client) flush() {
 		o.mu.Lock()
 		o.pending -= n
 		o.pendingHint.Store(int64(o.pending))
-		if len(o.buf) == 0 {
+		if o.emptyLocked() {
 			if c.idleLocked() {
 				c.server.spawn(c.resume)
 			}
@@ -233,8 +234,19 @@ func (c *Client) flush() {
 // takeLocked takes the queued bytes out. o.mu and o.writing are held.
 func (o *outbound) takeLocked() []byte {
 	buf := o.buf
-	o.buf = nil
+	o.buf, o.owes = nil, false
 	return buf
+}
+
+// emptyLocked tells that there is nothing to write. o.mu is held.
+func (o *outbound) emptyLocked() bool { return len(o.buf) == 0 && !o.owes }
+
+// flushOwed writes what the transport has of its own.
+func (c *Client) flushOwed() {
+	c.out.mu.Lock()
+	c.out.owes = true
+	c.out.mu.Unlock()
+	c.flush()
 }
 
 // idleLocked ends a writer's duty: the queue is empty. It unlocks o.mu and
@@ -264,18 +276,16 @@ func (c *Client) startWriter(buf []byte, written int) {
 func (c *Client) writeBacklog(buf []byte, written int) {
 	o := &c.out
 	for {
-		if len(buf) > written {
-			if err := c.transport.write(buf[written:]); err != nil {
-				giveBack(buf)
-				c.writeFailed(err)
-				return
-			}
+		if err := c.transport.write(buf[written:]); err != nil {
+			giveBack(buf)
+			c.writeFailed(err)
+			return
 		}
 		giveBack(buf)
 		o.mu.Lock()
 		o.pending -= len(buf)
 		o.pendingHint.Store(int64(o.pending))
-		if len(o.buf) == 0 {
+		if o.emptyLocked() {
 			if c.idleLocked() {
 				c.resume()
 			}
@@ -315,7 +325,7 @@ func (c *Client) waitDrained(d time.Duration) {
 	o := &c.out
 	o.mu.Lock()
 	o.closed = true
-	if !o.writing && len(o.buf) == 0 {
+	if !o.writing && o.emptyLocked() {
 		o.mu.Unlock()
 		return
 	}

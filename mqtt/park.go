@@ -10,8 +10,8 @@ import (
 
 // An idle connection is parked: its goroutine ends, and one poller for all
 // parked sockets starts another when the first byte comes. What is left of it
-// is its Client, its session and the socket. Only raw sockets park, and only
-// where there is a poller for them.
+// is its Client, its session and the socket. Only sockets park, plain or with
+// TLS and WebSocket above, and only where there is a poller for them.
 
 // parkAfter is how long a connection must have been silent to be parked. Short,
 // since the runtime keeps the descriptor of every goroutine that ever ran beside

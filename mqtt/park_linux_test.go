@@ -94,6 +94,19 @@ func park(t *testing.T, s *Server, clientID string) *Client {
 	return c
 }
 
+// Park parks a client and waits until it is, for tests outside the package.
+func Park(t *testing.T, s *Server, clientID string) {
+	t.Helper()
+	park(t, s, clientID)
+}
+
+// AskToPark asks every connection to park.
+func AskToPark(s *Server) {
+	for _, c := range s.connections() {
+		c.askToPark(s.clock.now() + 1)
+	}
+}
+
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -247,9 +260,7 @@ func TestParkingUnderTraffic(t *testing.T) {
 				return
 			default:
 			}
-			for _, c := range s.connections() {
-				c.askToPark(s.clock.now() + 1)
-			}
+			AskToPark(s)
 		}
 	})
 	for i := range clients {

@@ -168,10 +168,18 @@ func (in *inbound) distribute(rt *route, p *packets.Publish, frame []byte) (rece
 	if s.options.Capabilities.QueuePolicy == RejectPublish && p.QoS > 0 && to.anyFull() {
 		return 0, protocolErrorf(packets.ErrQuotaExceeded, "the queue of a receiver is full")
 	}
-	if p.Retain {
-		in.retain(set, &pub, p)
+	if p.Retain && !s.mayRetain(pub.keep()) {
+		if in.client.learns(p) {
+			return 0, errNoRoomRetained
+		}
+		s.stats.drop(DropNotRetained)
+		if s.limited.allows() {
+			s.log.Info("message not retained: there is no memory for another", "client_id", in.client.clientID, "topic", p.Topic)
+		}
+	} else if p.Retain {
+		seq := in.retain(set, &pub, p)
 		// Subscriptions made before it was stored expect it from here.
-		if now := in.lookup(p.Topic); now != rt {
+		if now := in.receivers(p.Topic, seq); now != rt {
 			to = in.selected(set, now, p)
 		}
 	}
@@ -235,19 +243,29 @@ func (in *inbound) describe(pub *publication, p *packets.Publish, frame []byte) 
 	return err
 }
 
-// retain keeps the message as its topic's retained message.
-func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) {
-	r := in.server.retained.set(pub.keep(), in.changes(p.Topic))
+// learns tells whether the publisher is told when its message is refused.
+func (c *Client) learns(p *packets.Publish) bool {
+	return c.inline || c.version == packets.V5 && p.QoS > 0 && !c.isEnding() // then it is its Will
+}
+
+// retain keeps the message as its topic's retained message, and returns its
+// place among them.
+func (in *inbound) retain(set *hookSet, pub *publication, p *packets.Publish) (seq uint64) {
+	r, seq := in.server.retained.set(pub.keep(), in.changes(p.Topic))
 	for _, tell := range set.onRetainMessage {
 		tell(in.client, p, r)
 	}
+	return seq
 }
 
 // anyFull tells whether a receiver's queue has no room for a QoS 1 message.
 func (rt *route) anyFull() bool {
 	for i := range rt.targets {
 		t := &rt.targets[i]
-		if t.session != nil && t.qos > 0 && t.session.full() || t.group != nil && t.group.full() {
+		switch {
+		case t.session != nil && t.qos > 0 && t.session.full():
+			return true
+		case t.session == nil && t.group != nil && t.group.full():
 			return true
 		}
 	}
@@ -268,7 +286,7 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 	c := in.client
 	in.noted = 0
 	code := codeFor(err)
-	in.server.stats.drop(refusalReason(code))
+	in.server.stats.drop(refusalReason(err))
 	if errors.Is(err, ErrRejectPacket) || errors.Is(err, ErrIgnorePacket) {
 		code, err = packets.CodeSuccess, packets.CodeSuccess
 	} else {
@@ -305,11 +323,13 @@ func (in *inbound) refuse(p *packets.Publish, err error) error {
 }
 
 // refusalReason says how a refused PUBLISH is counted.
-func refusalReason(code packets.Code) DropReason {
-	switch code {
-	case packets.ErrNotAuthorized:
+func refusalReason(err error) DropReason {
+	switch code := codeFor(err); {
+	case errors.Is(err, errNoRoomRetained):
+		return DropNotRetained
+	case code == packets.ErrNotAuthorized:
 		return DropNotAuthorized
-	case packets.ErrQuotaExceeded:
+	case code == packets.ErrQuotaExceeded:
 		return DropQueueFull
 	default:
 		return DropByHook

@@ -54,7 +54,7 @@ func TestExactFilterLooksAtOneTopic(t *testing.T) {
 		s.retained.set(&Message{Topic: fmt.Sprint("a/", i), Payload: []byte("x")}, nil)
 	}
 	for _, filter := range []string{"a", "a/", "b", "b/"} {
-		cur := s.retained.cursor(nil, filter)
+		cur := s.retained.cursor(new(subscription), filter, func() {})
 		m, done := cur.take(&s.retained, 0)
 		if want := filter != "b"; (m != nil) != want || want && m.Topic != filter {
 			t.Errorf("%q: got %v", filter, m)

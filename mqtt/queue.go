@@ -22,6 +22,10 @@ const (
 	DropNotAuthorized
 	// DropByHook: a hook rejected it.
 	DropByHook
+	// DropNotRetained: the memory budget had no room for another retained
+	// message. Publishers that can be told were refused, messages of others
+	// went to those who are subscribed now.
+	DropNotRetained
 	// DropNotStored: it could not be written to the store.
 	DropNotStored
 
@@ -32,7 +36,7 @@ const (
 func (r DropReason) String() string {
 	return [...]string{
 		"queue_full", "slow_connection", "expired", "too_large", "session_ended",
-		"refused", "no_member", "not_authorized", "hook", "not_stored",
+		"refused", "no_member", "not_authorized", "hook", "not_retained", "not_stored",
 	}[r]
 }
 

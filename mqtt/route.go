@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/linnetmq/linnet/packets"
@@ -46,10 +47,11 @@ func (p *publication) keep() *Message {
 type target struct {
 	session *session
 	inline  *inlineSubscription
-	group   *shareGroup
+	group   *shareGroup // a shared subscription; with session, of which that is the member
 	ids     []uint32
 	qos     byte
-	rap     bool // Retain As Published
+	rap     bool   // Retain As Published
+	newest  uint64 // the latest of its subscriptions'
 }
 
 // route is the remembered answer of the topic index for one topic and publisher.
@@ -167,11 +169,24 @@ func merge(subs []*subscription, self *session, topic string) []target {
 		t := &targets[at]
 		t.qos = max(t.qos, sub.qos)
 		t.rap = t.rap || sub.retainAsPublished
+		t.newest = max(t.newest, sub.newest)
 		if sub.id != 0 {
 			t.ids = append(t.ids, sub.id)
 		}
 	}
 	return targets
+}
+
+// receivers is lookup for a message that has just been stored as the retained
+// one with the place seq in time: without the subscriptions made since, which
+// get it as a retained message.
+func (r *router) receivers(topic string, seq uint64) *route {
+	rt := r.lookup(topic)
+	if !slices.ContainsFunc(rt.targets, func(t target) bool { return t.newest >= seq }) || seq == 0 {
+		return rt
+	}
+	older := slices.DeleteFunc(r.server.index.Match(topic, nil), func(sub *subscription) bool { return sub.newest >= seq })
+	return &route{topic: rt.topic, targets: merge(older, r.self, topic)}
 }
 
 // route sends a publication to everyone who subscribes to its topic and
@@ -204,10 +219,10 @@ func (r *router) deliver(t *target, p *publication) {
 	qos := min(p.qos, t.qos) // [MQTT-3.8.4-8]
 	retain := p.retain && t.rap
 	if qos > 0 {
-		if t.session.pass(r, t, p, qos, retain) {
+		if t.group == nil && t.session.pass(r, t, p, qos, retain) {
 			return
 		}
-		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain, waits: p.waits(qos)})
+		t.session.deliver(r, delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: retain, group: t.group, waits: p.waits(qos)})
 		return
 	}
 	c := t.session.online.Load()
@@ -227,13 +242,7 @@ func (r *router) deliverShared(g *shareGroup, p *publication, except *session) b
 		r.server.stats.drop(DropNoMember)
 		return false
 	}
-	t := target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
-	if qos := min(p.qos, m.qos); qos > 0 {
-		d := delivery{msg: p.keep(), ids: t.ids, qos: qos, retain: p.retain && t.rap, group: g, waits: p.waits(qos)}
-		m.session.deliver(r, d)
-		return true
-	}
-	r.deliver(&t, p)
+	r.deliver(&target{session: m.session, group: g, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}, p)
 	return true
 }
 

@@ -33,7 +33,7 @@ func (in *inbound) selectSubscribers(set *hookSet, rt *route, pk *packets.Publis
 		case t.session != nil:
 			subs.Subscriptions[t.session.clientID] = packets.Subscription{QoS: t.qos, RetainAsPublished: t.rap}
 		case t.group != nil:
-			for _, m := range t.group.list() {
+			for _, m := range t.group.members.all() {
 				subs.Shared[t.group.entry.filter] = append(subs.Shared[t.group.entry.filter], m.session.clientID)
 			}
 		}
@@ -67,7 +67,7 @@ func (t target) selectMember(subs *Subscribers, topic string) target {
 	if !ok {
 		return t
 	}
-	members := t.group.list()
+	members := t.group.members.all()
 	i := slices.IndexFunc(members, func(m *subscription) bool { return m.session.clientID == chosen })
 	if i < 0 {
 		return t
@@ -76,5 +76,5 @@ func (t target) selectMember(subs *Subscribers, topic string) target {
 	if !m.delivers(topic) {
 		return t
 	}
-	return target{session: m.session, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
+	return target{session: m.session, group: t.group, qos: m.qos, rap: m.retainAsPublished, ids: m.ids()}
 }

@@ -251,6 +251,9 @@ func (s *Server) newClient(conn net.Conn, listener string) *Client {
 		if _, raw := c.transport.(interface{ descriptor() (int32, bool) }); raw {
 			c.parkable = s.startParker() != nil
 		}
+		if t, layered := c.transport.(interface{ onOwing(f func()) }); layered {
+			t.onOwing(c.flushOwed)
+		}
 	}
 	c.shard = uint32(s.nextKey())
 	c.deadline.owner = c

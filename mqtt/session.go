@@ -386,7 +386,18 @@ func (s *session) offlineClient() *Client {
 // of the shared subscriptions can take now: messages not sent yet, and QoS 1
 // messages without PUBACK. QoS 2 messages that were sent stay [MQTT-4.8.2-4].
 func (s *session) redispatchLocked() {
-	elsewhere := func(d *delivery) bool { return d.group != nil && d.group.hasOnlineMember(s) }
+	asked := make(map[*shareGroup]bool)
+	elsewhere := func(d *delivery) bool {
+		if d.group == nil {
+			return false
+		}
+		online, known := asked[d.group]
+		if !known {
+			online = d.group.hasOnlineMember(s)
+			asked[d.group] = online
+		}
+		return online
+	}
 	s.queue.dropWhere(elsewhere, func(d delivery) { s.discardLocked(d, DropSessionEnded) })
 	if s.backlog != nil {
 		s.backlog.window.dropWhere(elsewhere, func(d delivery) { s.dropKept(d, DropSessionEnded) })

@@ -3,7 +3,6 @@ package mqtt
 import (
 	"hash/maphash"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -33,7 +32,7 @@ type shareGroup struct {
 	filter string
 	entry  *subscription // its entry in the topic index
 
-	members atomic.Pointer[[]*subscription] // immutable list
+	members members // changed under shares.mu
 	next    atomic.Uint64
 	sticky  atomic.Pointer[subscription]
 }
@@ -45,8 +44,9 @@ type shares struct {
 	groups map[string]*shareGroup
 }
 
-// join adds a member; first tells that the group is new.
-func (x *shares) join(full string, sub *subscription, make func() *shareGroup) (g *shareGroup, first bool) {
+// join adds a member, in the place of old if its session has such a
+// subscription already; first tells that the group is new.
+func (x *shares) join(full string, sub, old *subscription, make func() *shareGroup) (g *shareGroup, first bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	g = x.groups[full]
@@ -55,10 +55,10 @@ func (x *shares) join(full string, sub *subscription, make func() *shareGroup) (
 		x.groups[full] = g
 	}
 	sub.group = g
-	list := g.list()
-	next := slices.DeleteFunc(slices.Clone(list), func(m *subscription) bool { return m.session == sub.session })
-	next = append(next, sub)
-	g.members.Store(&next)
+	g.members.put(sub, old)
+	if old != nil {
+		g.sticky.CompareAndSwap(old, sub)
+	}
 	return g, first
 }
 
@@ -66,14 +66,12 @@ func (x *shares) join(full string, sub *subscription, make func() *shareGroup) (
 func (x *shares) leave(full string, sub *subscription) (empty bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	g := sub.group
-	next := slices.DeleteFunc(slices.Clone(g.list()), func(m *subscription) bool { return m == sub })
-	g.members.Store(&next)
-	if len(next) == 0 && x.groups[full] == g {
-		delete(x.groups, full)
-		return true
+	sub.group.sticky.CompareAndSwap(sub, nil)
+	if sub.group.members.remove(sub) > 0 {
+		return false
 	}
-	return false
+	delete(x.groups, full)
+	return true
 }
 
 // find returns the shared subscription with a full filter, nil if there is none.
@@ -83,17 +81,17 @@ func (x *shares) find(full string) *shareGroup {
 	return x.groups[full]
 }
 
-func (g *shareGroup) list() []*subscription {
-	if p := g.members.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// hasOnlineMember tells whether somebody else than a session could take over now.
+// hasOnlineMember tells whether somebody else than a session could take over
+// now. It begins anywhere, so that it need not pass those who went before.
 func (g *shareGroup) hasOnlineMember(except *session) bool {
-	for _, m := range g.list() {
-		if m.session != except && m.session.online.Load() != nil {
+	slots := g.members.slots()
+	if len(slots) == 0 {
+		return false
+	}
+	start := rand.IntN(len(slots))
+	for i := range slots {
+		m := slots[(start+i)%len(slots)].Load()
+		if m != nil && m.session != except && m.session.online.Load() != nil {
 			return true
 		}
 	}
@@ -103,53 +101,56 @@ func (g *shareGroup) hasOnlineMember(except *session) bool {
 // pick chooses the member for a message: a connected one if there is any, else
 // one whose session can keep it (QoS 1 and 2 only); nil if there is none.
 func (g *shareGroup) pick(s *Server, origin, topic string, qos byte, except *session) *subscription {
-	list := g.list()
 	reject := s.options.Capabilities.QueuePolicy == RejectPublish && qos > 0
 	able := func(m *subscription) bool {
 		return m.session != except && (!reject || !m.session.full()) && m.delivers(topic)
 	}
 	online := func(m *subscription) bool { return m.session.online.Load() != nil && able(m) }
-	if m := g.choose(s, list, origin, topic, online); m != nil {
-		return m
+	for {
+		before := g.members.changes.Load()
+		m := g.choose(s, origin, topic, online)
+		if m == nil && qos > 0 {
+			m = g.choose(s, origin, topic, func(m *subscription) bool { return m.qos > 0 && able(m) })
+		}
+		if m != nil || g.members.changes.Load() == before {
+			return m
+		}
 	}
-	if qos == 0 {
-		return nil
-	}
-	return g.choose(s, list, origin, topic, func(m *subscription) bool { return m.qos > 0 && able(m) })
 }
 
 // full tells that none of the members has room for a QoS 1 message.
 func (g *shareGroup) full() bool {
-	list := g.list()
-	for _, m := range list {
-		if m.qos == 0 || !m.session.full() {
+	slots := g.members.slots()
+	for i := range slots {
+		if m := slots[i].Load(); m != nil && (m.qos == 0 || !m.session.full()) {
 			return false
 		}
 	}
-	return len(list) > 0
+	return len(slots) > 0
 }
 
-func (g *shareGroup) choose(s *Server, list []*subscription, origin, topic string, able func(*subscription) bool) *subscription {
-	if len(list) == 0 {
+func (g *shareGroup) choose(s *Server, origin, topic string, able func(*subscription) bool) *subscription {
+	slots := g.members.slots()
+	if len(slots) == 0 {
 		return nil
 	}
 	start := 0
 	switch s.options.SharedStrategy {
 	case RoundRobin:
-		start = int(g.next.Add(1) % uint64(len(list)))
+		start = int(g.next.Add(1) % uint64(len(slots)))
 	case Random:
-		start = rand.IntN(len(list))
+		start = rand.IntN(len(slots))
 	case Sticky:
-		if m := g.sticky.Load(); m != nil && slices.Contains(list, m) && able(m) {
+		if m := g.sticky.Load(); m != nil && g.members.has(m) && able(m) {
 			return m
 		}
 	case HashClient:
-		return rendezvous(s.shares.seed, list, origin, able)
+		return rendezvous(s.shares.seed, slots, origin, able)
 	case HashTopic:
-		return rendezvous(s.shares.seed, list, topic, able)
+		return rendezvous(s.shares.seed, slots, topic, able)
 	}
-	for i := range list {
-		if m := list[(start+i)%len(list)]; able(m) {
+	for i := range slots {
+		if m := slots[(start+i)%len(slots)].Load(); m != nil && able(m) {
 			if s.options.SharedStrategy == Sticky {
 				g.sticky.Store(m)
 			}
@@ -160,11 +161,12 @@ func (g *shareGroup) choose(s *Server, list []*subscription, origin, topic strin
 }
 
 // rendezvous hashing: a member that joins or leaves moves only its own keys.
-func rendezvous(seed maphash.Seed, list []*subscription, key string, able func(*subscription) bool) *subscription {
+func rendezvous(seed maphash.Seed, slots []atomic.Pointer[subscription], key string, able func(*subscription) bool) *subscription {
 	var best *subscription
 	var top uint64
-	for _, m := range list {
-		if !able(m) {
+	for i := range slots {
+		m := slots[i].Load()
+		if m == nil || !able(m) {
 			continue
 		}
 		h := maphash.String(seed, key+"\x00"+m.session.clientID)

@@ -2,6 +2,7 @@ package mqtt_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/linnetmq/linnet/mqtt"
@@ -123,4 +124,64 @@ func TestRetainedAtTheMomentOfSubscribe(t *testing.T) {
 			t.Errorf("the last message is %q, want the new one", last)
 		}
 	})
+}
+
+// [MQTT-3.3.1-9] [MQTT-3.3.1-10]
+// A message that is stored at the moment of a SUBSCRIBE was there before it, or
+// comes after it: it is sent once, also where the subscription is made between
+// storing and routing it. A subscription that was there before gets it as ever.
+func TestRetainedStoredWhileSubscribing(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		handling byte
+		retained bool // it comes as a retained message, else as a new one
+	}{
+		{"retained messages are asked for", 0, true},
+		{"retained messages are asked for if the subscription is new", 1, true},
+		{"no retained messages are asked for", 2, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for qos := range byte(3) {
+				stored, goOn := make(chan struct{}), make(chan struct{})
+				s := newServer(t, fnRetain(func(*mqtt.Client, *packets.Publish, int64) {
+					close(stored)
+					<-goOn
+				}))
+				before := mqtttest.Dial(t, s, passing(packets.V5, "before"))
+				before.Subscribe("a/+", 2)
+				both := mqtttest.Dial(t, s, passing(packets.V5, "both"))
+				both.SubscribeWith(packets.Properties{SubscriptionIDs: []uint32{1}}, packets.Subscription{Filter: "a/#", QoS: 2})
+				during := mqtttest.Dial(t, s, passing(packets.V5, "during"))
+				pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+				pub.Send(&packets.Publish{Topic: "a/b", Payload: []byte("x"), QoS: qos, Retain: true, PacketID: min(uint16(qos), 1)})
+				<-stored
+				sub := packets.Subscription{Filter: "a/b", QoS: 2, RetainHandling: tt.handling}
+				during.SubscribeWith(packets.Properties{}, sub)
+				both.SubscribeWith(packets.Properties{SubscriptionIDs: []uint32{2}}, sub)
+				if tt.retained {
+					if pk := during.Message(); !pk.Retain {
+						t.Errorf("QoS %d: the message is not marked as retained", qos)
+					}
+					if pk := both.Message(); !pk.Retain || !slices.Equal(pk.Properties.SubscriptionIDs, []uint32{2}) {
+						t.Errorf("QoS %d: with subscription identifiers %v, retain %v", qos, pk.Properties.SubscriptionIDs, pk.Retain)
+					}
+				}
+				close(goOn)
+				want := []uint32{1}
+				if !tt.retained {
+					expectMessages(t, during, "x")
+					want = []uint32{1, 2}
+				}
+				if pk := both.Message(); pk.Retain || !slices.Equal(slices.Sorted(slices.Values(pk.Properties.SubscriptionIDs)), want) {
+					t.Errorf("QoS %d: with subscription identifiers %v, retain %v", qos, pk.Properties.SubscriptionIDs, pk.Retain)
+				}
+				expectMessages(t, before, "x")
+				both.Ping()
+				during.Ping()
+			}
+		})
+	}
 }

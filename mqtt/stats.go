@@ -26,6 +26,7 @@ type Stats struct {
 	Retained            int64         `json:"retained"`
 	Inflight            int64         `json:"inflight"`
 	InflightDropped     int64         `json:"inflight_dropped"`
+	RetainedBytes       int64         `json:"retained_bytes"`
 	// Queued counts the messages that wait in queues, also those of queues in
 	// the store that were needed since the start; QueuedBytes are those in memory.
 	Queued      int64 `json:"queued"`

@@ -26,10 +26,15 @@ type retainedCursor struct {
 	next       int                // those from next on were not taken yet
 }
 
-func (x *retained) cursor(sub *subscription, filter string) *retainedCursor {
+// cursor begins to walk for a subscription that put makes known to publishers,
+// at one point in time: what is stored before it is the cursor's, and what is
+// stored later finds the subscription.
+func (x *retained) cursor(sub *subscription, filter string, put func()) *retainedCursor {
+	cur := &retainedCursor{sub: sub, filter: filter, prefix: filter}
 	x.mu.RLock()
-	defer x.mu.RUnlock()
-	cur := &retainedCursor{sub: sub, filter: filter, prefix: filter, newest: x.seq}
+	cur.newest, sub.newest = x.seq, x.seq
+	put()
+	x.mu.RUnlock()
 	if i := strings.IndexAny(filter, "+#"); i >= 0 {
 		cur.prefix = filter[:i]
 	} else {

@@ -35,8 +35,12 @@ func (in *inbound) carryOutSubscribe(pk *packets.Subscribe) (*packets.Suback, er
 	answer := &packets.Suback{PacketID: pk.PacketID, Codes: make([]packets.Code, len(pk.Subscriptions))}
 	var granted []*subscription
 	var reasons reasonList
+	places := in.session().places(len(pk.Subscriptions))
 	for i, wanted := range pk.Subscriptions {
 		qos, err := c.grant(set, wanted)
+		if err == nil {
+			err = places.take(c, wanted.Filter)
+		}
 		if err != nil {
 			answer.Codes[i] = c.subackCode(err)
 			reasons.add(wanted.Filter, err)
@@ -91,6 +95,49 @@ func newSubscription(wanted packets.Subscription, qos byte, ids []uint32) *subsc
 		sub.id = ids[0]
 	}
 	return sub
+}
+
+// places are those for subscriptions that a session has left during one SUBSCRIBE.
+type places struct {
+	session *session
+	left    int
+	ample   bool                // left is enough for all of them
+	taken   map[string]struct{} // filters of this SUBSCRIBE that took one
+	full    bool                // that there are none was logged
+}
+
+func (s *session) places(wanted int) *places {
+	s.mu.Lock()
+	defer s.unlock()
+	left := s.server.options.Capabilities.MaximumSubscriptionsPerClient - s.subscriptions.len()
+	return &places{session: s, left: left, ample: left >= wanted}
+}
+
+// take takes a place for a filter that has none yet.
+func (p *places) take(c *Client, filter string) error {
+	if p.ample {
+		return nil
+	}
+	p.session.mu.Lock()
+	has := p.session.subscriptions.get(filter) != nil
+	p.session.unlock()
+	if _, again := p.taken[filter]; has || again {
+		return nil
+	}
+	if p.left > 0 {
+		p.left--
+		if p.taken == nil {
+			p.taken = make(map[string]struct{})
+		}
+		p.taken[filter] = struct{}{}
+		return nil
+	}
+	maximum := c.server.options.Capabilities.MaximumSubscriptionsPerClient
+	if !p.full && c.server.limited.allows() {
+		c.server.log.Info("subscription refused: the client has as many as it may", "client_id", c.clientID, "filter", filter, "maximum", maximum)
+	}
+	p.full = true
+	return protocolErrorf(packets.ErrQuotaExceeded, "this client has the %d subscriptions it may have", maximum)
 }
 
 // checkSubscribe finds what ends the connection rather than one filter's hopes.

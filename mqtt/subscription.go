@@ -23,6 +23,12 @@ type subscription struct {
 
 	check atomic.Pointer[deliveryCheck] // nil: everything may be delivered
 	at    instant
+
+	// newest is the last retained message that was there before: up to it they
+	// come by the cursor, not as they are published; 0 if there is no cursor.
+	newest uint64
+
+	place atomic.Int64 // among the members of its group
 }
 
 func (sub *subscription) ids() []uint32 {
@@ -70,17 +76,19 @@ func (s *Server) enter(sess *session, sub *subscription) {
 		s.stats.subscriptions.Add(1)
 	}
 	if shared {
-		s.joinShare(share, filter, sub)
+		s.joinShare(share, filter, sub, old)
+		return
+	}
+	put := func() { s.index.Put(filter, sess.key, sub) }
+	if sub.retainHandling == 0 || (sub.retainHandling == 1 && old == nil) {
+		sess.addCursor(s.retained.cursor(sub, filter, put))
 	} else {
-		s.index.Put(filter, sess.key, sub)
-		if sub.retainHandling == 0 || (sub.retainHandling == 1 && old == nil) {
-			sess.addCursor(s.retained.cursor(sub, filter))
-		}
+		put()
 	}
 }
 
-func (s *Server) joinShare(share, filter string, sub *subscription) {
-	g, first := s.shares.join(sub.filter, sub, func() *shareGroup {
+func (s *Server) joinShare(share, filter string, sub, old *subscription) {
+	g, first := s.shares.join(sub.filter, sub, old, func() *shareGroup {
 		g := &shareGroup{key: s.nextKey(), share: share, filter: filter}
 		g.entry = &subscription{group: g, filter: sub.filter}
 		return g

@@ -13,7 +13,7 @@ func (s *Server) Stats() *Stats {
 	now := time.Now()
 	st := &Stats{Version: s.options.Version, Started: s.started, Time: now, Uptime: now.Sub(s.started)}
 	s.stats.fill(st)
-	st.Retained = int64(s.retained.count())
+	st.Retained, st.RetainedBytes = int64(s.retained.count()), s.retained.bytes.Load()
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	st.MemoryAlloc = int64(mem.HeapInuse)
@@ -41,12 +41,19 @@ func (s *Server) publishSys() {
 	for _, tell := range s.hooks.load().onSysInfoTick {
 		tell(st)
 	}
+	in := &inbound{router: router{server: s}, client: s.inline}
+	defer in.flush()
 	for _, row := range sysTopics(st) {
-		pk := &packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true}
-		if _, err := s.publishFor(s.inline, pk); err != nil {
-			s.log.Debug("publish $SYS", "topic", pk.Topic, "err", err)
-		}
+		in.publishOwn(&packets.Publish{Topic: "$SYS/broker/" + row.topic, Payload: []byte(row.value), Retain: true})
 	}
+}
+
+// publishOwn publishes a retained message of the server itself. Hooks see it
+// when it goes to a client, not as a PUBLISH: none came.
+func (in *inbound) publishOwn(pk *packets.Publish) {
+	pub := publication{topic: pk.Topic, payload: pk.Payload, retain: true, originID: in.client.clientID}
+	_, seq := in.server.retained.set(pub.keep(), nil)
+	in.route(in.selected(in.server.hooks.load(), in.receivers(pk.Topic, seq), pk), &pub)
 }
 
 type sysTopic struct{ topic, value string }

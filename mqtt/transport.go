@@ -13,14 +13,16 @@ type transport interface {
 	// it. While nothing is there it waits without holding more memory than the
 	// bytes buf already has; buf may be nil.
 	read(buf []byte) ([]byte, error)
-	// tryWrite writes what can be written without blocking.
-	tryWrite(b []byte) (int, error)
-	// write blocks until all of b is written.
+	// tryWrite takes what can be written of b without blocking, and returns how
+	// much. Unless all is true, write must follow with the rest of b, even if
+	// that is nothing.
+	tryWrite(b []byte) (n int, all bool, err error)
+	// write blocks until all of b and of what tryWrite took is written.
 	write(b []byte) error
 }
 
-// streamTransport serves connections that are no raw sockets: TLS, WebSocket,
-// in-memory. They cannot write without blocking, so a writer goroutine does it.
+// streamTransport serves connections that are no sockets, such as those in
+// memory. They cannot write without blocking, so a writer goroutine does it.
 type streamTransport struct {
 	conn  net.Conn
 	large bool // the last read filled its buffer, so the next one is large
@@ -49,9 +51,12 @@ func (t *streamTransport) read(buf []byte) ([]byte, error) {
 	return buf, err
 }
 
-func (t *streamTransport) tryWrite([]byte) (int, error) { return 0, nil }
+func (t *streamTransport) tryWrite([]byte) (int, bool, error) { return 0, false, nil }
 
 func (t *streamTransport) write(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
 	_, err := t.conn.Write(b)
 	return err
 }

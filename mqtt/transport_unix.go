@@ -52,31 +52,43 @@ func (c *rawCall) finish(err error) error {
 	return err
 }
 
-// newTransport picks the raw transport for sockets. A wrapper that only changes
-// addresses, such as that of the PROXY protocol, offers its socket by NetConn
-// and says by Buffered that it holds no bytes back; others, such as TLS, do not.
+// newTransport picks the raw transport for sockets, and the layered one for
+// sockets below TLS and WebSocket that have a junction.
 func newTransport(conn net.Conn, size int) transport {
-	inner := conn
+	if j := layersOf(conn); j != nil {
+		if raw, ok := rawTransportOf(j.NetConn(), size); ok {
+			t := &layeredTransport{rawTransport: raw, conn: conn, socket: j.NetConn()}
+			j.Divert(t)
+			return t
+		}
+	}
+	if raw, ok := rawTransportOf(conn, size); ok {
+		return &raw
+	}
+	return &streamTransport{conn: conn, size: size}
+}
+
+// rawTransportOf is the transport of a socket. A wrapper that only changes
+// addresses, such as that of the PROXY protocol, offers its socket by NetConn
+// and says by Buffered that it holds no bytes back.
+func rawTransportOf(conn net.Conn, size int) (t rawTransport, ok bool) {
 	if w, ok := conn.(interface {
 		NetConn() net.Conn
 		Buffered() []byte
 	}); ok && len(w.Buffered()) == 0 {
-		inner = w.NetConn()
+		conn = w.NetConn()
 	}
 	var socket syscall.Conn
-	switch c := inner.(type) {
+	switch c := conn.(type) {
 	case *net.TCPConn:
 		socket = c
 	case *net.UnixConn:
 		socket = c
 	default:
-		return &streamTransport{conn: conn, size: size}
+		return t, false
 	}
 	raw, err := socket.SyscallConn()
-	if err != nil {
-		return &streamTransport{conn: conn, size: size}
-	}
-	return &rawTransport{raw: raw, size: size}
+	return rawTransport{raw: raw, size: size}, err == nil
 }
 
 func (t *rawTransport) read(buf []byte) ([]byte, error) {
@@ -116,11 +128,11 @@ func (t *rawTransport) descriptor() (fd int32, ok bool) {
 	return fd, ok && err == nil
 }
 
-func (t *rawTransport) tryWrite(b []byte) (int, error) {
+func (t *rawTransport) tryWrite(b []byte) (n int, all bool, err error) {
 	call := borrowCall(b, 0)
-	err := t.raw.Write(call.onTryWrite)
-	n := call.written
-	return n, call.finish(err)
+	err = t.raw.Write(call.onTryWrite)
+	n = call.written
+	return n, n == len(b), call.finish(err)
 }
 
 func (t *rawTransport) write(b []byte) error {

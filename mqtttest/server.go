@@ -21,6 +21,10 @@ type Server struct {
 	memory *listeners.Memory
 }
 
+// Prepare, if a TestMain sets it, changes the options of every server before it
+// is made, for instance to run all tests with a store.
+var Prepare func(t testing.TB, opts *mqtt.Options)
+
 // NewServer starts a broker with default options and the given hooks. What they
 // leave undecided about access is allowed.
 func NewServer(t testing.TB, hooks ...any) *Server {
@@ -38,6 +42,14 @@ func NewServerWith(t testing.TB, opts *mqtt.Options, hooks ...any) *Server {
 // access: what they leave undecided is refused.
 func NewBareServer(t testing.TB, opts *mqtt.Options, hooks ...any) *Server {
 	t.Helper()
+	if Prepare != nil {
+		var prepared mqtt.Options
+		if opts != nil {
+			prepared = *opts
+		}
+		Prepare(t, &prepared)
+		opts = &prepared
+	}
 	s := &Server{Server: mqtt.New(opts), memory: listeners.NewMemory("memory")}
 	for _, hook := range hooks {
 		if err := s.AddHook(hook, nil); err != nil {

@@ -26,13 +26,12 @@ import (
 type ACLFile struct {
 	path  string
 	rules atomic.Pointer[[]*aclRule]
-	state fileState
+	state *fileState // nil if it is not of a file
 }
 
 // OpenACLFile reads an ACL file. An error names the line.
 func OpenACLFile(path string) (*ACLFile, error) {
-	f := &ACLFile{path: path}
-	f.state.path = path
+	f := &ACLFile{path: path, state: newFileState(path)}
 	return f, readFirst(f)
 }
 
@@ -50,6 +49,9 @@ func (f *ACLFile) Name() string { return f.path }
 
 // Prepare reads the file again.
 func (f *ACLFile) Prepare() (apply func(), err error) {
+	if f.state == nil {
+		return nil, nil
+	}
 	text, sum, fresh, err := f.state.read()
 	if err != nil {
 		return nil, fmt.Errorf("read ACL file: %w", err)
@@ -68,7 +70,7 @@ func (f *ACLFile) Prepare() (apply func(), err error) {
 }
 
 // Changed tells that the file has changed and is not being written.
-func (f *ACLFile) Changed() bool { return f.state.changed() }
+func (f *ACLFile) Changed() bool { return f.state != nil && f.state.changed() }
 
 // Authorize asks the lines in order.
 func (f *ACLFile) Authorize(_ context.Context, r *Request) (Verdict, error) {

@@ -3,7 +3,12 @@ package auth_test
 import (
 	"testing"
 
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
 	"github.com/linnetmq/linnet/hooks/auth"
+	"github.com/linnetmq/linnet/listeners"
+	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
 )
@@ -186,6 +191,56 @@ func TestAttackLocalProxy(t *testing.T) {
 	b.dial(t, "127.0.0.1", mqtttest.Connect("c"))
 	b.dial(t, "::1", mqtttest.Connect("c"))
 	b.dial(t, "192.0.2.7", user("p", "peach", "password1"))
+}
+
+// A page in a browser of this machine, and a request that a proxy of this machine
+// forwards, come from a loopback address and are not local.
+func TestAttackLocalWebsocket(t *testing.T) {
+	t.Parallel()
+	s := mqtt.New(nil)
+	if err := s.AddHook(new(auth.Hook), &auth.Options{Ledger: peaches()}); err != nil {
+		t.Fatal(err)
+	}
+	l := listeners.NewWebsocket("ws", "127.0.0.1:0", &listeners.Config{WebsocketOrigins: []string{"*"}})
+	if err := s.AddListener(l); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for _, tt := range []struct {
+		name, header string
+		want         packets.Code
+	}{
+		{"a program", "X-Other: 1", packets.CodeSuccess},
+		{"a page of this machine", "Origin: http://localhost:8083", packets.CodeSuccess},
+		{"a page from elsewhere", "Origin: https://evil.example.com", packets.ErrBadUsernameOrPassword},
+		{"a page by DNS rebinding", "Origin: http://evil.example.com:8083", packets.ErrBadUsernameOrPassword},
+		{"forwarded", "X-Forwarded-For: 203.0.113.7", packets.ErrBadUsernameOrPassword},
+		{"forwarded from here, it says", "X-Forwarded-For: 127.0.0.1", packets.ErrBadUsernameOrPassword},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := ws.Dialer{Protocols: []string{"mqtt"}, Header: ws.HandshakeHeaderString(tt.header + "\r\n")}
+			conn, _, _, err := d.Dial(t.Context(), "ws://"+l.Address()+"/mqtt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			connect, err := mqtttest.Connect("c").Append(nil, packets.V5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := wsutil.WriteClientBinary(conn, connect); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := wsutil.ReadServerBinary(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, "CONNACK", packets.Code(answer[3]), tt.want)
+		})
+	}
 }
 
 // What a refused client is told does not say why.

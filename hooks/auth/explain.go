@@ -55,6 +55,14 @@ func (h *Hook) explainConnect(r *Request) (e Explanation, err error) {
 	ctx, cancel := h.context()
 	defer cancel()
 	for _, a := range h.chain.authenticators {
+		if p, ok := a.(*passwords); ok && r.Client == nil { // it cannot be asked without a client
+			e.Steps = append(e.Steps, p.Explain(r)...)
+			if p.users.Knows(r.Username) {
+				e.Decision, e.Rule = mqtt.Pass, p.Name()+" decides by the password"
+				return e, nil
+			}
+			continue
+		}
 		d, rule, err := a.Authenticate(ctx, r)
 		if err != nil {
 			return e, fmt.Errorf("explain: access source %s: %w", a.Name(), err)

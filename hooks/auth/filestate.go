@@ -5,43 +5,33 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
+
+	"github.com/linnetmq/linnet/internal/filewatch"
 )
 
-// fileState knows what a file looked like when it was read, and what of it is
-// in force.
+// fileState knows which content of a file is in force, and whether the file has
+// another by now.
 type fileState struct {
-	path string
+	path  string
+	watch *filewatch.Watcher
 
 	mu    sync.Mutex
-	tried stamp // what was read last, valid or not
-	seen  stamp // what changed saw last
+	dirty bool // it has changed since it was read last, valid or not
 	sum   [sha256.Size]byte
 }
 
-// stamp is what a look at a file costs little to learn.
-type stamp struct {
-	size     int64
-	modified time.Time
-	missing  bool
-}
-
-func (x *fileState) look() stamp {
-	info, err := os.Stat(x.path)
-	if err != nil {
-		return stamp{missing: true}
-	}
-	return stamp{size: info.Size(), modified: info.ModTime()}
+func newFileState(path string) *fileState {
+	return &fileState{path: path, watch: filewatch.New(0, path)}
 }
 
 // read returns the content, and its sum for applied; fresh is false if it is
 // what is in force.
 func (x *fileState) read() (content []byte, sum [sha256.Size]byte, fresh bool, err error) {
-	now := x.look()
-	content, err = readWhole(x.path)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tried, x.seen = now, now // a file that is not valid is complained about once
+	x.watch.Look() // before it is read, so that what comes later is seen
+	x.dirty = false
+	content, err = readWhole(x.path)
 	if err != nil {
 		return nil, sum, false, err
 	}
@@ -56,15 +46,16 @@ func (x *fileState) applied(sum [sha256.Size]byte) {
 	x.sum = sum
 }
 
-// changed tells that the file is another than was read, and looked the same
-// when it was looked at before: nobody is writing it.
+// changed tells that the file has changed since it was read, and not since
+// changed was asked before: nobody is writing it.
 func (x *fileState) changed() bool {
-	now := x.look()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	settled := now == x.seen
-	x.seen = now
-	return settled && now != x.tried
+	if x.watch.Look() {
+		x.dirty = true
+		return false
+	}
+	return x.dirty
 }
 
 // readWhole reads a file that is expected to be small.

@@ -100,16 +100,29 @@ func (h *Hook) Init(config any) error {
 }
 
 // Attach gets the server, whose clients a reload is applied to.
-func (h *Hook) Attach(s *mqtt.Server) { h.server.Store(s) }
+func (h *Hook) Attach(s *mqtt.Server) {
+	h.server.Store(s)
+	for _, source := range h.chain.sources {
+		if a, ok := source.(interface{ Attach(s *mqtt.Server) }); ok {
+			a.Attach(s)
+		}
+	}
+}
 
-// Stop ends the watching of files.
+// Stop ends the watching of files, and stops sources that can be stopped.
 func (h *Hook) Stop() error {
 	if h.stop != nil {
 		close(h.stop)
 		h.watcher.Wait()
 		h.stop = nil
 	}
-	return nil
+	var wrong []error
+	for _, source := range h.chain.sources {
+		if s, ok := source.(interface{ Stop() error }); ok {
+			wrong = append(wrong, s.Stop())
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // warnWithoutRules says so when whoever is admitted may do everything.

@@ -10,11 +10,11 @@ import (
 )
 
 // FromHook makes a Source of a hook of package mqtt that authenticates, or has
-// an ACL, or both. Of a bool method true is Allow and false is Pass. Its Init,
-// Attach and Stop are not called. Where sources before it narrow a subscription,
+// an ACL, or both. Of a bool method true is Allow and false is Pass. Attach
+// and Stop of it are called with those of the chain, Init is not. Where sources before it narrow a subscription,
 // its OnACLCheck is asked about deliveries as well, and must answer at once.
 func FromHook(name string, hook any) (Source, error) {
-	s := &hookSource{name: name}
+	s := &hookSource{name: name, hook: hook}
 	switch h := hook.(type) {
 	case mqtt.ConnectAuthenticator:
 		s.authenticate = h.OnConnectAuthenticate
@@ -56,6 +56,7 @@ func allowIf(yes bool) mqtt.Decision {
 // hookSource holds the methods of a hook.
 type hookSource struct {
 	name         string
+	hook         any
 	authenticate func(*mqtt.Client, *packets.Connect) (mqtt.Decision, error)
 	authorize    func(*mqtt.Client, string, bool) (mqtt.Decision, error)
 }
@@ -77,6 +78,12 @@ func (s authSource) Authenticate(_ context.Context, r *Request) (mqtt.Decision, 
 	return d, s.h.name, err
 }
 
+// Attach gives the hook its server.
+func (s authSource) Attach(server *mqtt.Server) { s.h.attach(server) }
+
+// Stop stops the hook.
+func (s authSource) Stop() error { return s.h.stop() }
+
 // aclSource is a hook with an ACL.
 type aclSource struct{ h *hookSource }
 
@@ -92,6 +99,25 @@ func (s aclSource) Authorize(_ context.Context, r *Request) (Verdict, error) {
 	return Verdict{Decision: d, Rule: s.h.name}, err
 }
 
+// Attach gives the hook its server.
+func (s aclSource) Attach(server *mqtt.Server) { s.h.attach(server) }
+
+// Stop stops the hook.
+func (s aclSource) Stop() error { return s.h.stop() }
+
+func (h *hookSource) attach(server *mqtt.Server) {
+	if a, ok := h.hook.(interface{ Attach(s *mqtt.Server) }); ok {
+		a.Attach(server)
+	}
+}
+
+func (h *hookSource) stop() error {
+	if s, ok := h.hook.(interface{ Stop() error }); ok {
+		return s.Stop()
+	}
+	return nil
+}
+
 // bothSource is a hook with both.
 type bothSource struct {
 	authSource
@@ -99,6 +125,10 @@ type bothSource struct {
 }
 
 // Name returns the name.
-func (s *bothSource) Name() string { return s.h().name }
+func (s *bothSource) Name() string { return s.authSource.Name() }
 
-func (s *bothSource) h() *hookSource { return s.authSource.h }
+// Attach gives the hook its server.
+func (s *bothSource) Attach(server *mqtt.Server) { s.authSource.Attach(server) }
+
+// Stop stops the hook.
+func (s *bothSource) Stop() error { return s.authSource.Stop() }

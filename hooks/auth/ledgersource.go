@@ -15,9 +15,8 @@ import (
 // LedgerSource is a Source made of a Ledger.
 type LedgerSource struct {
 	name  string
-	file  bool
 	rules atomic.Pointer[ledgerRules]
-	state fileState
+	state *fileState // nil if it is not of a file
 }
 
 // NewLedger makes a Source of a ledger, which is copied. name stands for it in
@@ -33,8 +32,7 @@ func NewLedger(name string, l *Ledger) (*LedgerSource, error) {
 
 // OpenLedger reads a ledger from a file of JSON or YAML.
 func OpenLedger(path string) (*LedgerSource, error) {
-	s := &LedgerSource{name: path, file: true}
-	s.state.path = path
+	s := &LedgerSource{name: path, state: newFileState(path)}
 	return s, readFirst(s)
 }
 
@@ -43,7 +41,7 @@ func (s *LedgerSource) Name() string { return s.name }
 
 // Prepare reads the file again, if it is one.
 func (s *LedgerSource) Prepare() (apply func(), err error) {
-	if !s.file {
+	if s.state == nil {
 		return nil, nil
 	}
 	text, sum, fresh, err := s.state.read()
@@ -64,7 +62,7 @@ func (s *LedgerSource) Prepare() (apply func(), err error) {
 }
 
 // Changed tells that the file has changed and is not being written.
-func (s *LedgerSource) Changed() bool { return s.file && s.state.changed() }
+func (s *LedgerSource) Changed() bool { return s.state != nil && s.state.changed() }
 
 // Authenticate asks the users, then the auth rules in order.
 func (s *LedgerSource) Authenticate(_ context.Context, r *Request) (mqtt.Decision, string, error) {

@@ -155,6 +155,9 @@ func remoteOf(cl *mqtt.Client) Remote {
 		return Remote{Local: true}
 	}
 	r, _ := ParseRemote(addr.String()) // an address of no known kind matches no rule about addresses
+	if w, ok := conn.(interface{ Foreign() bool }); ok && r.Local && w.Foreign() {
+		return Remote{} // a proxy or a browser of this machine, and who uses it is not known
+	}
 	return r
 }
 

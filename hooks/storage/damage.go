@@ -69,16 +69,29 @@ func (s *Store) damaged(key []byte, err error) {
 	s.log.Error("store record cannot be read", "key", fmt.Sprintf("%q", key), "err", err, "loss", loss, "not_logged", unsaid)
 }
 
+// reader is what reading needs of an engine or its committer.
+type reader interface {
+	Get(key, dst []byte) ([]byte, error)
+	Range(from, to []byte, reverse bool, fn func(k, v []byte) bool) error
+}
+
+// walker reads around damage.
+type walker struct {
+	name    string // of the store
+	from    reader
+	damaged func(key []byte, err error)
+}
+
 // scan calls f with the contents of each record with from <= key < to that can
 // be read, in order, until f returns false. An error of f says that the record
 // is damaged. Key and contents are views, valid until f returns. A record of a
 // newer release ends it with an error that matches kv.ErrFormat.
-func (s *Store) scan(from, to []byte, f func(key []byte, d decoder) (more bool, err error)) error {
+func (w *walker) scan(from, to []byte, f func(key []byte, d decoder) (more bool, err error)) error {
 	from = bytes.Clone(from)
 	for {
 		var last []byte
 		var newer error
-		err := s.committer.Range(from, to, false, func(k, v []byte) bool {
+		err := w.from.Range(from, to, false, func(k, v []byte) bool {
 			last = append(last[:0], k...)
 			more := true
 			d, err := openRecord(v)
@@ -86,11 +99,11 @@ func (s *Store) scan(from, to []byte, f func(key []byte, d decoder) (more bool, 
 				more, err = f(k, d)
 			}
 			if _, ok := errors.AsType[newerFormatError](err); ok {
-				newer = fmt.Errorf("store %s, key %q: %w: run the release that wrote it, or a newer one: %w", s.opts.Name, k, err, kv.ErrFormat)
+				newer = fmt.Errorf("store %s, key %q: %w: run the release that wrote it, or a newer one: %w", w.name, k, err, kv.ErrFormat)
 				return false
 			}
 			if err != nil {
-				s.damaged(k, err)
+				w.damaged(k, err)
 				return true
 			}
 			return more
@@ -105,23 +118,23 @@ func (s *Store) scan(from, to []byte, f func(key []byte, d decoder) (more bool, 
 		if last != nil {
 			from = append(last, 0)
 		}
-		s.damaged(from, damage)
-		if from, err = s.beyond(from, to); err != nil || from == nil {
+		w.damaged(from, damage)
+		if from, err = w.beyond(from, to, last != nil); err != nil || from == nil {
 			return err
 		}
 	}
 }
 
 // lastKey returns the last key with from <= key < to, nil if there is none.
-func (s *Store) lastKey(from, to []byte) (last []byte, err error) {
-	err = s.committer.Range(from, to, true, func(k, _ []byte) bool {
+func (w *walker) lastKey(from, to []byte) (last []byte, err error) {
+	err = w.from.Range(from, to, true, func(k, _ []byte) bool {
 		last = bytes.Clone(k)
 		return false
 	})
 	if _, ok := errors.AsType[*kv.CorruptError](err); !ok {
 		return last, err
 	}
-	err = s.scan(from, to, func(k []byte, _ decoder) (bool, error) {
+	err = w.scan(from, to, func(k []byte, _ decoder) (bool, error) {
 		last = append(last[:0], k...)
 		return true, nil
 	})

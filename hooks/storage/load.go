@@ -36,7 +36,7 @@ type loader struct {
 // scan visits all records under a prefix.
 func (l *loader) scan(prefix byte, f func(key []byte, d decoder) error) error {
 	from, to := prefixRange(prefix)
-	return l.store.scan(from, to, func(key []byte, d decoder) (bool, error) {
+	return l.store.records.scan(from, to, func(key []byte, d decoder) (bool, error) {
 		return true, f(key, d)
 	})
 }
@@ -122,23 +122,11 @@ func (l *loader) loadTotals() error {
 const farAhead = 1 << 32
 
 func (l *loader) loadMark() error {
-	value, err := l.store.committer.Get(keySessions, nil)
-	var mark uint64
-	if err == nil {
-		var d decoder
-		if d, err = openRecord(value); err == nil {
-			mark, err = d.uvarint(), d.end()
-		}
-	}
-	_, damaged := errors.AsType[*kv.CorruptError](err)
-	switch {
-	case errors.Is(err, kv.ErrNotFound):
-	case errors.Is(err, kv.ErrFailed), errors.Is(err, kv.ErrClosed):
-		return err
-	case damaged || value != nil && err != nil:
-		l.store.damaged(keySessions, err)
+	mark, err := l.storedMark()
+	if damage, ok := errors.AsType[*damagedMarkError](err); ok {
+		l.store.damaged(keySessions, damage.error)
 		l.mark += farAhead
-	case err != nil:
+	} else if err != nil {
 		return err
 	}
 	l.state.NextSession = max(1, l.mark, mark)
@@ -147,6 +135,30 @@ func (l *loader) loadMark() error {
 	l.store.highestMark = max(l.store.highestMark, l.state.NextSession)
 	l.store.sessionMark.Store(mark)
 	return nil
+}
+
+// damagedMarkError tells that the mark is there and cannot be read.
+type damagedMarkError struct{ error }
+
+// storedMark returns the mark, 0 if there is none.
+func (l *loader) storedMark() (mark uint64, err error) {
+	value, err := l.store.committer.Get(keySessions, nil)
+	if errors.Is(err, kv.ErrNotFound) {
+		return 0, nil
+	}
+	if _, damaged := errors.AsType[*kv.CorruptError](err); err != nil && !damaged {
+		return 0, err
+	}
+	if err == nil {
+		var d decoder
+		if d, err = openRecord(value); err == nil {
+			mark, err = d.uvarint(), d.end()
+		}
+	}
+	if err != nil {
+		return 0, &damagedMarkError{err}
+	}
+	return mark, nil
 }
 
 // deleteSessions removes sessions that are not to be returned.

@@ -12,7 +12,7 @@ import (
 func (s *Store) Queue(session, from, to uint64, f func(*mqtt.StoredDelivery) bool) error {
 	var failed error
 	bodies := bodyReader{store: s}
-	err := s.scan(appendReferenceKey(nil, session, from), appendReferenceKey(nil, session, to), func(key []byte, d decoder) (bool, error) {
+	err := s.records.scan(appendReferenceKey(nil, session, from), appendReferenceKey(nil, session, to), func(key []byte, d decoder) (bool, error) {
 		if len(key) != referenceKeySize {
 			return true, errKeyShape
 		}
@@ -41,7 +41,7 @@ func (s *Store) Queue(session, from, to uint64, f func(*mqtt.StoredDelivery) boo
 // QueueEnds does as mqtt.Store says.
 func (s *Store) QueueEnds(session uint64) (first, last mqtt.StoredReference, err error) {
 	from, to := appendNumberKey(nil, prefixReference, session), appendEnd(nil, prefixReference, session)
-	err = s.scan(from, to, func(key []byte, d decoder) (bool, error) {
+	err = s.records.scan(from, to, func(key []byte, d decoder) (bool, error) {
 		err := d.end1(key, &first)
 		return err != nil, err
 	})
@@ -56,7 +56,7 @@ func (s *Store) QueueEnds(session uint64) (first, last mqtt.StoredReference, err
 		return bad != nil
 	})
 	if _, damaged := errors.AsType[*kv.CorruptError](err); damaged {
-		err = s.scan(from, to, func(key []byte, d decoder) (bool, error) { return true, d.end1(key, &last) })
+		err = s.records.scan(from, to, func(key []byte, d decoder) (bool, error) { return true, d.end1(key, &last) })
 	}
 	return first, last, err
 }

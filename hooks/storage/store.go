@@ -20,6 +20,7 @@ type Store struct {
 	opts      Options
 	log       *slog.Logger
 	committer *kv.Committer
+	records   walker
 	pool      sync.Pool // of *tx
 	tracker   tracker
 	counters  counters
@@ -50,13 +51,14 @@ func New(open func() (kv.KV, error), o Options) (*Store, error) {
 	o = o.fill()
 	s := &Store{opts: o, log: o.Logger.With("store", o.Name), stop: make(chan struct{})}
 	s.tracker.limit = o.TrackedReferences / 2
-	s.purge.wake, s.sweep.wake = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.purge.wake = make(chan struct{}, 1)
 	commit := o.Commit
 	commit.OnState = s.onState
 	var err error
 	if s.committer, err = kv.NewCommitter(open, commit); err != nil {
 		return nil, err
 	}
+	s.records = walker{name: o.Name, from: s.committer, damaged: s.damaged}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.committer.Close())
 	}
@@ -77,7 +79,7 @@ func (s *Store) prepare() error {
 	last := uint64(time.Now().UnixMicro())
 	for _, prefix := range []byte{prefixBody, prefixReceivers} {
 		from, to := prefixRange(prefix)
-		key, err := s.lastKey(from, to)
+		key, err := s.records.lastKey(from, to)
 		if err != nil {
 			return err
 		}

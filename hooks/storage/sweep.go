@@ -11,8 +11,6 @@ import (
 // sweep deletes shared bodies that no reference names any more, in the order of
 // their numbers. It finds what the tracker has forgotten.
 type sweep struct {
-	wake chan struct{} // holds one: sweep now, for tests and tools
-
 	passes, examined, deleted atomic.Uint64
 }
 
@@ -29,26 +27,30 @@ const (
 func (s *Store) runSweep() {
 	wait := s.opts.SweepAfter
 	alive := 1 // bodies the tracker does not know; before the first look nobody can tell
-	for s.pauseOr(wait, s.sweep.wake) {
+	for s.pause(wait) {
 		alive += s.tracker.takeLost()
 		if alive == 0 {
 			continue
 		}
 		var deleted int
 		var err error
-		if alive, deleted, err = s.sweepAll(); err != nil {
+		if alive, deleted, err = s.sweepAll(sweepShare); err != nil {
 			alive = max(alive, 1)
 		}
-		s.sweep.passes.Add(1)
 		if wait = min(2*wait, sweepLongest); deleted > 0 {
 			wait = s.opts.SweepAfter
 		}
 	}
 }
 
-// sweepAll looks at every shared body once. It returns how many it found needed
-// and how many it deleted.
-func (s *Store) sweepAll() (alive, deleted int, err error) {
+// Sweep looks at every message kept for several sessions now and deletes those
+// that nobody needs. It returns how many stay and how many it deleted. The store
+// does so by itself, seldom and slowly; tools and tests do not wait.
+func (s *Store) Sweep() (kept, deleted int, err error) { return s.sweepAll(0) }
+
+// sweepAll is one pass. After each portion it leaves the store alone for share
+// times as long as that took.
+func (s *Store) sweepAll(share time.Duration) (alive, deleted int, err error) {
 	from, to := prefixRange(prefixReceivers)
 	for {
 		began := time.Now()
@@ -63,10 +65,11 @@ func (s *Store) sweepAll() (alive, deleted int, err error) {
 		s.sweep.examined.Add(uint64(p.seen))
 		s.sweep.deleted.Add(uint64(len(p.unneeded)))
 		if p.next == 0 {
+			s.sweep.passes.Add(1)
 			return alive, deleted, nil
 		}
 		from = appendNumberKey(nil, prefixReceivers, p.next)
-		if !s.pause(sweepShare * time.Since(began)) {
+		if !s.pause(share * time.Since(began)) {
 			return alive, deleted, kv.ErrClosed
 		}
 	}
@@ -74,18 +77,17 @@ func (s *Store) sweepAll() (alive, deleted int, err error) {
 
 // sweepPass is one portion.
 type sweepPass struct {
-	store                *Store
-	seen, asked          int
-	alive                int
-	unneeded             []uint64
-	next                 uint64 // where the next portion begins, 0 if there is none
-	key, value           []byte
-	referenceKey, record []byte
+	store       *Store
+	seen, asked int
+	alive       int
+	unneeded    []uint64
+	next        uint64 // where the next portion begins, 0 if there is none
+	key, value  []byte
 }
 
 func (p *sweepPass) look(from, to []byte) error {
 	var failed error
-	err := p.store.scan(from, to, func(key []byte, d decoder) (bool, error) {
+	err := p.store.records.scan(from, to, func(key []byte, d decoder) (bool, error) {
 		if len(key) != numberKeySize {
 			return true, errKeyShape
 		}
@@ -151,17 +153,4 @@ func (p *sweepPass) deleteUnneeded() error {
 		b.Delete(p.key)
 	}
 	return p.store.await(&b, kv.Lazy)
-}
-
-// pauseOr is pause that ends early when wake is filled.
-func (s *Store) pauseOr(d time.Duration, wake <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-s.stop:
-		return false
-	case <-wake:
-	case <-timer.C:
-	}
-	return true
 }

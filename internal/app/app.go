@@ -82,7 +82,9 @@ on port 8083. "linnet <command> --help" tells more about a command.`,
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	serve := newServe(std)
-	root.AddCommand(serve, newPub(std), newSub(std), newBench(std), newACL(std), newHealthcheck(), newVersion(std))
+	root.AddCommand(
+		serve, newPub(std), newSub(std), newBench(std), newPasswd(std), newACL(std), newCerts(std), newHealthcheck(), newVersion(std),
+	)
 	root.AddCommand(apiCommands(std)...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

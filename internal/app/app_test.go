@@ -104,7 +104,8 @@ func TestServerTLSErrors(t *testing.T) {
 		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: true}, "no such file"},
 		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: true}, "holds no certificate"},
 	} {
-		if _, err := serverTLS(&tt.files); err == nil || !strings.Contains(err.Error(), tt.want) {
+		l := &config.Listener{ID: "l", Protocol: config.TLS, TLS: &tt.files}
+		if _, err := serverTLS(l, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}

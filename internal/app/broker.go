@@ -2,15 +2,14 @@ package app
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 
 	"github.com/linnetmq/linnet/hooks/auth"
 	"github.com/linnetmq/linnet/internal/config"
 	"github.com/linnetmq/linnet/listeners"
+	"github.com/linnetmq/linnet/listeners/tlsconf"
 	"github.com/linnetmq/linnet/mqtt"
 )
 
@@ -26,7 +25,7 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*mqtt.Se
 		return nil, err
 	}
 	for i := range cfg.Listeners {
-		l, err := newListener(&cfg.Listeners[i], srv)
+		l, err := newListener(&cfg.Listeners[i], srv, log)
 		if err == nil {
 			err = srv.AddListener(l)
 		}
@@ -74,8 +73,8 @@ func allOrigins(cfg *config.Config) []string {
 }
 
 // newListener makes a listener, not yet bound.
-func newListener(l *config.Listener, srv *mqtt.Server) (mqtt.Listener, error) {
-	c, err := listenerConfig(l)
+func newListener(l *config.Listener, srv *mqtt.Server, log *slog.Logger) (mqtt.Listener, error) {
+	c, err := listenerConfig(l, log)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.ID, err)
 	}
@@ -94,7 +93,7 @@ func newListener(l *config.Listener, srv *mqtt.Server) (mqtt.Listener, error) {
 	return nil, fmt.Errorf("listener %s: protocol %q: use tcp, tls, ws, wss, unix or http", l.ID, l.Protocol)
 }
 
-func listenerConfig(l *config.Listener) (*listeners.Config, error) {
+func listenerConfig(l *config.Listener, log *slog.Logger) (*listeners.Config, error) {
 	c := &listeners.Config{WebsocketPath: l.Path, WebsocketOrigins: l.Origins, ProxyProtocol: l.ProxyProtocol}
 	for _, network := range l.ProxyTrusted {
 		prefix, err := netip.ParsePrefix(network)
@@ -107,36 +106,27 @@ func listenerConfig(l *config.Listener) (*listeners.Config, error) {
 		return c, nil
 	}
 	var err error
-	c.TLSConfig, err = serverTLS(l.TLS)
+	c.TLSConfig, err = serverTLS(l, log)
 	return c, err
 }
 
-// serverTLS loads a certificate and, if clients must show one, its authorities.
-func serverTLS(files *config.Certificates) (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+// serverTLS follows the files of a certificate and, if clients must show one, of
+// its authorities. Over WebSocket the protocol inside of TLS is HTTP.
+func serverTLS(l *config.Listener, log *slog.Logger) (*tls.Config, error) {
+	o := tlsconf.Options{
+		Certificates: []tlsconf.Pair{{CertFile: l.TLS.CertFile, KeyFile: l.TLS.KeyFile}},
+		ALPN:         []string{"mqtt"},
+		Logger:       log.With("listener", l.ID),
+	}
+	if l.Protocol == config.WebSockets || l.Protocol == config.HTTP {
+		o.ALPN = []string{"http/1.1"}
+	}
+	if l.TLS.VerifyClient {
+		o.ClientAuth, o.ClientCAFile = tlsconf.RequireClientCert, l.TLS.CAFile
+	}
+	source, err := tlsconf.New(o)
 	if err != nil {
-		return nil, fmt.Errorf("load certificate %s with key %s: %w", files.CertFile, files.KeyFile, err)
-	}
-	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if !files.VerifyClient {
-		return c, nil
-	}
-	if c.ClientCAs, err = loadAuthorities(files.CAFile); err != nil {
 		return nil, err
 	}
-	c.ClientAuth = tls.RequireAndVerifyClientCert
-	return c, nil
-}
-
-// loadAuthorities reads certificates that are trusted.
-func loadAuthorities(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate authorities: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("load certificate authorities: %s holds no certificate in PEM", file)
-	}
-	return pool, nil
+	return source.Config(), nil
 }

@@ -4,10 +4,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strings"
 
+	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/packets"
 )
@@ -43,7 +42,11 @@ func (h *localOnly) objection(conn net.Conn) string {
 	if conn == nil || !local(conn.RemoteAddr()) {
 		return "without access rules only clients of this machine are admitted; --allow-anonymous admits everybody"
 	}
-	if origin := originOf(conn); origin != "" && !localOrigin(origin) && !slices.Contains(h.origins, origin) {
+	if w, ok := conn.(interface{ Forwarded() bool }); ok && w.Forwarded() {
+		return "an HTTP proxy of this machine forwards it from elsewhere; --allow-anonymous admits everybody"
+	}
+	origin := originOf(conn)
+	if origin != "" && !listeners.LocalOrigin(origin) && !slices.Contains(h.origins, origin) {
 		return "a page of " + origin + " is in a browser of this machine, but does not come from it; --allow-anonymous admits everybody"
 	}
 	return ""
@@ -70,17 +73,6 @@ func originOf(conn net.Conn) string {
 		return page.Origin()
 	}
 	return ""
-}
-
-// localOrigin reports whether a page was loaded from this machine.
-func localOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil {
-		return false
-	}
-	host := strings.TrimSuffix(u.Hostname(), ".")
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 var (

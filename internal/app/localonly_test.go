@@ -141,6 +141,8 @@ func TestForeignPagesAreRefused(t *testing.T) {
 		name, origin, host string
 		want               packets.Code
 	}{
+		{"forwarded by a local proxy", "X-Forwarded-For: 203.0.113.7", "broker.example.com", packets.ErrNotAuthorized},
+		{"forwarded, by the standard", "Forwarded: for=203.0.113.7", "broker.example.com", packets.ErrNotAuthorized},
 		{"no browser", "", "", packets.CodeSuccess},
 		{"localhost", "http://localhost:3000", "localhost:8083", packets.CodeSuccess},
 		{"a name below localhost", "http://app.localhost", "app.localhost:8083", packets.CodeSuccess},
@@ -164,7 +166,10 @@ func TestForeignPagesAreRefused(t *testing.T) {
 func connectPage(t *testing.T, address, origin, host string) packets.Code {
 	t.Helper()
 	d := ws.Dialer{Protocols: []string{"mqtt"}, Host: host, Timeout: patience}
-	if origin != "" {
+	switch {
+	case strings.Contains(origin, ": "): // another header
+		d.Header = ws.HandshakeHeaderString(origin + "\r\n")
+	case origin != "":
 		d.Header = ws.HandshakeHeaderString("Origin: " + origin + "\r\n")
 	}
 	conn, _, _, err := d.Dial(t.Context(), "ws://"+address+"/mqtt")

@@ -50,12 +50,14 @@ func runBroker(ctx context.Context, cfg *config.Config, std streams) (err error)
 		return errors.Join(err, srv.Close())
 	}
 	announce(cfg, srv, api, log, text, std.err)
+	stopping := notifyStart(srv, log)
 	select {
 	case s := <-signals:
 		log.Info("shutting down", "signal", s.String(), "timeout", cfg.ShutdownTimeout.String())
 	case <-ctx.Done():
 		log.Info("shutting down", "timeout", cfg.ShutdownTimeout.String())
 	}
+	stopping()
 	api.EndStreams()
 	return shutdown(srv, cfg, log, signals)
 }

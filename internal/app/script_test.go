@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	finish name code                    wait for its end; output in name.out and name.err
 //	signal name INT|TERM|KILL           send a signal
 //	exits code program args...          run and compare the exit code
+//	eventually program args...          run again and again until it succeeds
 //	urls name                           set MQTT, WS, ... and PORT from a broker's line "ready"
 //	freeport VAR                        set a variable to a port nobody uses
 //	certificates                        write ca.pem, cert.pem, key.pem, client.pem, client.key
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Deadline:            time.Now().Add(5 * time.Minute),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start": start, "finish": finish, "signal": sendSignal, "exits": exits,
-			"urls": urls, "freeport": freePort, "certificates": certificates,
+			"urls": urls, "freeport": freePort, "certificates": certificates, "eventually": eventually,
 		},
 	})
 }
@@ -197,6 +198,25 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: eventually program args...")
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); ; {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			ts.Fatalf("never succeeded: %v", err)
+		}
 	}
 }
 

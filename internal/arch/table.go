@@ -26,9 +26,10 @@ var doors = []door{
 	{packages: "topics"},
 	{packages: "mqtt", may: []string{"packets", "topics"}},
 	{packages: "listeners", modules: []string{"github.com/gobwas/ws"}},
+	{packages: "listeners/tlsconf", may: []string{"internal/filewatch"}},
 	{packages: "mqtttest", may: []string{"mqtt", "packets", "topics", "listeners", "hooks/auth", "internal/client"}},
 
-	{packages: "hooks/auth", may: core, modules: []string{"golang.org/x/crypto", "go.yaml.in/yaml/v4"}}, // mqtttest hands it to users
+	{packages: "hooks/auth", may: append([]string{"internal/filewatch"}, core...), modules: []string{"golang.org/x/crypto", "go.yaml.in/yaml/v4"}}, // mqtttest hands it to users
 	{packages: "hooks/auth/passwd", may: []string{"internal/filewatch"}, modules: []string{"golang.org/x/crypto"}},
 	{packages: "hooks/storage", may: append([]string{"hooks/storage/kv"}, core...)},
 	{packages: "hooks/storage/kv"},
@@ -55,6 +56,8 @@ var doors = []door{
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
 	{packages: "cmd/linnet", may: []string{"internal/app"}},
 
+	{packages: "internal/crash", may: append([]string{"listeners", "hooks/auth"}, core...), modules: []string{"github.com/cockroachdb/pebble/v2/vfs"}},
+	{packages: "internal/crash/cmd", may: []string{"internal/crash"}},
 	{packages: "internal/arch"},
 	{packages: "internal/filewatch"},
 	{packages: "internal/conformance"},

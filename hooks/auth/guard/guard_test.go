@@ -228,6 +228,8 @@ func TestNoTurnInTime(t *testing.T) {
 				at0++
 			case 8 * time.Second:
 				at8++
+			default:
+				t.Errorf("refused after %v", d)
 			}
 		}
 		if at0 != 2 || at8 != 2 || src.calls.Load() != 3 || g.Stats().Busy != 4 {

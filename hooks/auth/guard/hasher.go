@@ -20,6 +20,7 @@ type hasher struct {
 
 	mu      sync.Mutex
 	flights map[flightKey]*flight
+	wrong   float64 // the part of wrong passwords among those hashed lately
 }
 
 type flightKey struct {
@@ -71,9 +72,32 @@ func (h *hasher) verify(k flightKey, user string, password []byte, timeout <-cha
 	if !h.enter(timeout) {
 		return false, false, errBusy
 	}
-	defer func() { <-h.slots }()
+	begin := time.Now()
+	defer func() { h.leave(time.Since(begin), f.ok) }()
 	f.ok, f.known, f.err = h.source.Verify(user, password)
 	return f.ok, f.known, f.err
+}
+
+// rest is how many times as long as it worked a slot stays empty while all
+// passwords are wrong: strangers who guess get a tenth of it. While all are
+// right, as after a restart, it is never empty.
+const rest = 9
+
+// leave gives the slot back after a verification that took a time.
+func (h *hasher) leave(worked time.Duration, ok bool) {
+	h.mu.Lock()
+	if ok {
+		h.wrong -= h.wrong / 8
+	} else {
+		h.wrong += (1 - h.wrong) / 4
+	}
+	pause := time.Duration(float64(worked) * rest * h.wrong * h.wrong)
+	h.mu.Unlock()
+	if pause < time.Millisecond {
+		<-h.slots
+		return
+	}
+	time.AfterFunc(pause, func() { <-h.slots })
 }
 
 // enter waits for a slot.

@@ -64,7 +64,12 @@ func write(txn *badger.Txn, op kv.Op) error {
 
 // deleteRange sees what txn has written so far.
 func deleteRange(txn *badger.Txn, from, to []byte) error {
-	it := txn.NewIterator(badger.IteratorOptions{})
+	// Within the prefix Badger need not look for the next key that is left.
+	common := 0
+	for common < min(len(from), len(to)) && from[common] == to[common] {
+		common++
+	}
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: dataKey(from[:common])})
 	defer it.Close()
 	for it.Seek(dataKey(from)); it.Valid(); it.Next() {
 		k := it.Item().KeyCopy(nil)

@@ -146,6 +146,37 @@ func TestCrashLosesWhatWasNotSynced(t *testing.T) {
 	mustClose(t, again)
 }
 
+// TestCrashInNewDirectory: what is synced in a directory that was just made is
+// there, and so is the directory.
+func TestCrashInNewDirectory(t *testing.T) {
+	t.Parallel()
+	for _, parents := range []string{"", "/a", "/a/b/c"} {
+		disk := vfs.NewCrashableMem()
+		if parents != "" { // some of them made by others before
+			if err := disk.MkdirAll("/a", 0o750); err != nil {
+				t.Fatal(err)
+			}
+		}
+		open := func(files vfs.FS) *pebble.Store {
+			store, err := pebble.Open(pebble.Options{Dir: parents + dir, FS: files})
+			if err != nil {
+				t.Fatalf("Open below %q: %v", parents, err)
+			}
+			return store
+		}
+		store := open(disk)
+		if err := store.Apply(put(key(0), "v"), true); err != nil {
+			t.Fatal(err)
+		}
+		after := open(disk.CrashClone(vfs.CrashCloneCfg{}))
+		if n := stored(t, after); n != 1 {
+			t.Errorf("below %q: %d keys after the crash, want the one that was synced", parents, n)
+		}
+		mustClose(t, after)
+		mustClose(t, store)
+	}
+}
+
 // TestTornTail cuts the log in the middle of its last record.
 func TestTornTail(t *testing.T) {
 	t.Parallel()

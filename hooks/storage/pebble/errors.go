@@ -18,7 +18,11 @@ import (
 
 // prepare makes the directory and takes its lock; errors name it and the cure.
 func prepare(o Options) (*pebble.Lock, error) {
-	if err := o.FS.MkdirAll(o.Dir, 0o750); err != nil {
+	err := o.FS.MkdirAll(o.Dir, 0o750)
+	if err == nil {
+		err = syncParents(o.FS, o.Dir)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w%s", o.Dir, err, hint(err))
 	}
 	lock, err := pebble.LockDirectory(o.Dir, o.FS)
@@ -30,6 +34,25 @@ func prepare(o Options) (*pebble.Lock, error) {
 		return nil, fmt.Errorf("open store: another linnet process uses %s: stop it or choose another directory: %w", o.Dir, kv.ErrLocked)
 	}
 	return nil, fmt.Errorf("open store %s: %w%s", o.Dir, err, hint(err))
+}
+
+// syncParents makes the directory itself survive a crash of the machine: an
+// entry is on the disk when the directory that has it was synced. Somebody else
+// may just have made any of them. It ends at one that may not be opened.
+func syncParents(files vfs.FS, dir string) error {
+	for parent := files.PathDir(dir); parent != dir; dir, parent = parent, files.PathDir(parent) {
+		d, err := files.OpenDir(parent)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return fmt.Errorf("sync directory %s: %w", parent, err)
+		}
+	}
+	return nil
 }
 
 // hint says what an operator can do about err, "" if we do not know.

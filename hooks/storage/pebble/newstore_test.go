@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/linnetmq/linnet/hooks/storage"
+	"github.com/linnetmq/linnet/hooks/storage/memory"
 	"github.com/linnetmq/linnet/hooks/storage/pebble"
 	"github.com/linnetmq/linnet/hooks/storage/storagetest"
 	"github.com/linnetmq/linnet/mqtt"
@@ -16,5 +17,13 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		return store
-	})
+	}, inMemory)
+}
+
+func inMemory(t *testing.T) mqtt.Store {
+	store, err := memory.NewStore(storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }

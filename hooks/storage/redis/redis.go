@@ -40,6 +40,8 @@ type Options struct {
 	Timeout time.Duration // for one command; 5 s
 }
 
+const defaultPrefix = "linnet"
+
 func (o Options) fill() (Options, *redis.Options, error) {
 	if o.Owner == "" {
 		return o, nil, errors.New("redis options: Owner is empty")
@@ -48,7 +50,7 @@ func (o Options) fill() (Options, *redis.Options, error) {
 		return o, nil, errors.New("redis options: Prefix contains a brace")
 	}
 	if o.Prefix == "" {
-		o.Prefix = "linnet"
+		o.Prefix = defaultPrefix
 	}
 	if o.Lease <= 0 {
 		o.Lease = 10 * time.Second

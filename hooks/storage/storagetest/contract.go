@@ -576,14 +576,16 @@ func testNextSession(t *testing.T, open Open) {
 		if next <= used {
 			t.Errorf("round %d: NextSession = %d, but %d was used", round, next, used)
 		}
-		for range 3000 {
+		for range 1500 {
 			used = next
 			next++
 			tx := store.Begin()
 			tx.PutSession(&mqtt.StoredSession{Session: used, ClientID: "c"})
 			tx.Commit(mqtt.StoreLazy, nil)
-			tx = store.Begin()
-			tx.DeleteSession(used)
+		}
+		for back := range uint64(5) { // the highest ones leave no trace of their own
+			tx := store.Begin()
+			tx.DeleteSession(used - back)
 			tx.Commit(mqtt.StoreLazy, nil)
 		}
 		if err := store.Close(); err != nil {

@@ -4,6 +4,7 @@
 package storagetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/linnetmq/linnet/mqtt"
@@ -13,9 +14,20 @@ import (
 // test. A second call with the same dir opens the same store again.
 type Open func(t *testing.T, dir string) mqtt.Store
 
+// Reference returns a store whose answers are right: History compares with it.
+// Its contents are lost at Close.
+type Reference func(t *testing.T) mqtt.Store
+
 // Run checks a store that keeps what it has when it is closed.
-func Run(t *testing.T, open Open) {
+func Run(t *testing.T, open Open, reference Reference) {
 	RunVolatile(t, open)
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("history ", seed), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			History(t, seed, 400, open(t, dir), reference(t), func() mqtt.Store { return open(t, dir) }, nil)
+		})
+	}
 	t.Run("reopen keeps everything", func(t *testing.T) { t.Parallel(); testReopen(t, open) })
 	t.Run("numbers of sessions are not used again", func(t *testing.T) { t.Parallel(); testNextSession(t, open) })
 	t.Run("the newest session of a client stays", func(t *testing.T) { t.Parallel(); testTwins(t, open) })
