@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -196,14 +197,11 @@ func (s *traceStep) acknowledges(id uint16, code packets.Code) {
 }
 
 func codesText(codes []packets.Code) string {
-	text := ""
+	texts := make([]string, len(codes))
 	for i, code := range codes {
-		if i > 0 {
-			text += ", "
-		}
-		text += grantedText(code)
+		texts[i] = grantedText(code)
 	}
-	return text
+	return strings.Join(texts, ", ")
 }
 
 // OnPacketRead tells what a client sent.
