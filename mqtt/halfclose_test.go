@@ -37,7 +37,7 @@ func TestAnswersAfterHalfClose(t *testing.T) {
 			if tt.tls {
 				serve = tls.NewListener(plain, page.TLS)
 				dial = func() (net.Conn, error) {
-					return tls.Dial("tcp", plain.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the certificate is not what is tested
+					return tls.Dial("tcp", plain.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 				}
 			}
 			if err := s.AddListener(listeners.NewNet("net", serve)); err != nil {

@@ -151,7 +151,7 @@ func othersMeanwhile(t *testing.T, s *mqtt.Server, address string, qos byte, n i
 	others := func(begin func() (end func())) (list []time.Duration) {
 		for range 3 { // moments of the machine
 			end := begin()
-			for _, ns := range strings.Fields(loadClient(t, "pair", address)()) {
+			for ns := range strings.FieldsSeq(loadClient(t, "pair", address)()) {
 				list = append(list, duration(t, ns))
 			}
 			end()

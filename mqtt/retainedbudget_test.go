@@ -23,8 +23,12 @@ func TestRetainedMessagesKeepToTheMemoryBudget(t *testing.T) {
 		qos  byte
 		code packets.Code // of the PUBACK or PUBREC, if that is an answer
 	}{
-		{packets.V311, 0, 0}, {packets.V311, 1, 0}, {packets.V311, 2, 0},
-		{packets.V5, 0, 0}, {packets.V5, 1, packets.ErrQuotaExceeded}, {packets.V5, 2, packets.ErrQuotaExceeded},
+		{packets.V311, 0, 0},
+		{packets.V311, 1, 0},
+		{packets.V311, 2, 0},
+		{packets.V5, 0, 0},
+		{packets.V5, 1, packets.ErrQuotaExceeded},
+		{packets.V5, 2, packets.ErrQuotaExceeded},
 	}
 	const size = 32 << 10
 	const most = 768 / 32 // without what a message costs besides, it is one less

@@ -22,7 +22,7 @@ func TestKeepAlive(t *testing.T) {
 				t.Error("the server overrides the Keep Alive")
 			}
 			full := time.Duration(seconds) * time.Second
-			pass(full)
+			advance(full)
 			c.Ping() // whoever speaks is left alone
 			start := time.Now()
 			got := mqtttest.ExpectWithin[*packets.Publish](w, 48*time.Hour)
@@ -44,7 +44,7 @@ func TestKeepAliveZero(t *testing.T) {
 	inVersions(t, versionsAll, func(t *testing.T, v packets.Version) {
 		s := quietServer(t)
 		c := mqtttest.Dial(t, s, cleanConnect(v, "c"))
-		pass(200 * time.Hour)
+		advance(200 * time.Hour)
 		c.Ping()
 	})
 }
@@ -57,7 +57,7 @@ func TestAnyPacketKeepsAlive(t *testing.T) {
 		connect.KeepAlive = 10
 		c := mqtttest.Dial(t, s, connect)
 		for range 20 {
-			pass(14 * time.Second)
+			advance(14 * time.Second)
 			c.Publish("t", "x", 1, false)
 		}
 		c.Ping()
@@ -82,14 +82,14 @@ func TestServerKeepAlive(t *testing.T) {
 				t.Errorf("asked for %d s: told %v, %d s", tt.asked, told, c.Connack.Properties.ServerKeepAlive)
 			}
 			if want == 0 {
-				pass(time.Hour)
+				advance(time.Hour)
 				c.Ping()
 				continue
 			}
 			patience := time.Duration(want) * time.Second * 3 / 2
-			pass(patience - time.Millisecond)
+			advance(patience - time.Millisecond)
 			c.Ping()
-			pass(patience + time.Millisecond)
+			advance(patience + time.Millisecond)
 			if v == packets.V5 {
 				c.ExpectDisconnect(packets.ErrKeepAliveTimeout)
 			} else {

@@ -305,7 +305,7 @@ func TestMessageExpiry(t *testing.T) {
 		kept.Properties.MessageExpiryInterval = 60
 		pub.Send(kept)
 		mqtttest.Expect[*packets.Puback](pub)
-		pass(20 * time.Second)
+		advance(20 * time.Second)
 		sub = mqtttest.Dial(t, s, durableConnect(v, "sub"))
 		for _, want := range []struct {
 			payload string
@@ -327,7 +327,7 @@ func TestMessageExpiry(t *testing.T) {
 		if got := wantMessage(t, sub, "kept/60", "60").Properties; v == packets.V5 && got.MessageExpiryInterval != 40 {
 			t.Errorf("retained: %d s are left, want 40 s", got.MessageExpiryInterval)
 		}
-		pass(40 * time.Second)
+		advance(40 * time.Second)
 		sub.Subscribe("kept/#", 1)
 		wantMessage(t, sub, "kept", "forever")
 		nothing(t, sub)
@@ -348,7 +348,7 @@ func TestExpiryCountsFromReceipt(t *testing.T) {
 			t.Errorf("%d s are left, want 10 s", got.Properties.MessageExpiryInterval)
 		}
 		lose(sub)
-		pass(4 * time.Second)
+		advance(4 * time.Second)
 		sub = mqtttest.Dial(t, s, durableConnect(v, "sub"))
 		if got := wantMessage(t, sub, "t", ""); !got.Dup || got.Properties.MessageExpiryInterval != 6 {
 			t.Errorf("sent again with DUP %v and %d s, want 6 s", got.Dup, got.Properties.MessageExpiryInterval)

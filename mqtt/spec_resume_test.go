@@ -124,7 +124,7 @@ func TestSessionExpiryInterval(t *testing.T) {
 			}
 			c.Send(bye)
 			c.ExpectClosed()
-			pass(tt.wait)
+			advance(tt.wait)
 			connect.CleanStart = false
 			if c := mqtttest.Dial(t, s, connect); c.Connack.SessionPresent != tt.present {
 				t.Errorf("%s: session present %v, want %v", tt.name, c.Connack.SessionPresent, tt.present)
@@ -143,7 +143,7 @@ func TestSessionExpiryIsCapped(t *testing.T) {
 			t.Errorf("the client is told a Session Expiry Interval of %d s, want 100 s", p.SessionExpiryInterval)
 		}
 		lose(c)
-		pass(101 * time.Second)
+		advance(101 * time.Second)
 		presentIs(t, mqtttest.Dial(t, s, asked), packets.V5, false)
 		asked.ClientID, asked.Properties.SessionExpiryInterval = "d", 99
 		if c := mqtttest.Dial(t, s, asked); c.Connack.Properties.Has(packets.PropSessionExpiryInterval) {

@@ -71,9 +71,6 @@ func lose(c *mqtttest.Client) {
 	synctest.Wait()
 }
 
-// pass lets fake time go by.
-func pass(d time.Duration) { <-time.After(d) }
-
 // nothing makes sure that the server sends nothing more to c than is due now.
 func nothing(t *testing.T, c *mqtttest.Client) {
 	t.Helper()

@@ -74,7 +74,7 @@ func TestWillIsWithdrawn(t *testing.T) {
 			again := *connect
 			again.WillFlag = false
 			lose(mqtttest.Dial(t, s, &again)) // the will is not part of the session any more
-			pass(2 * time.Hour)
+			advance(2 * time.Hour)
 			nothing(t, w)
 		}
 	})
@@ -88,7 +88,7 @@ func TestWillIsPublishedOnce(t *testing.T) {
 		lose(mqtttest.Dial(t, s, withWill(durableConnect(v, "c"), "gone")))
 		wantMessage(t, w, "will", "gone")
 		lose(mqtttest.Dial(t, s, durableConnect(v, "c")))
-		pass(2 * time.Hour)
+		advance(2 * time.Hour)
 		nothing(t, w)
 	})
 }
@@ -100,7 +100,7 @@ func TestNoWill(t *testing.T) {
 		w := watcher(t, s, "#")
 		lose(mqtttest.Dial(t, s, cleanConnect(v, "c")))
 		lose(mqtttest.Dial(t, s, durableConnect(v, "c")))
-		pass(2 * time.Hour)
+		advance(2 * time.Hour)
 		nothing(t, w)
 	})
 }
@@ -157,7 +157,7 @@ func TestWillDelay(t *testing.T) {
 				if got.Properties.Has(packets.PropWillDelayInterval) {
 					t.Error("the Will Delay Interval was forwarded")
 				}
-				pass(time.Hour)
+				advance(time.Hour)
 				nothing(t, w)
 			})
 		})
@@ -173,15 +173,15 @@ func TestWillDelayIsCancelled(t *testing.T) {
 			c := mqtttest.Dial(t, s, delayedWill(30, 600))
 			if !takeover {
 				lose(c)
-				pass(29 * time.Second)
+				advance(29 * time.Second)
 			}
 			back := durableConnect(v, "c")
 			c = mqtttest.Dial(t, s, back)
 			presentIs(t, c, v, true)
-			pass(2 * time.Hour)
+			advance(2 * time.Hour)
 			nothing(t, w)
 			mqtttest.Dial(t, s, cleanConnect(v, "c")) // which ends the session
-			pass(time.Hour)
+			advance(time.Hour)
 			nothing(t, w)
 		}
 	})
@@ -200,7 +200,7 @@ func TestWillDelayEndsWithCleanStart(t *testing.T) {
 			mqtttest.Dial(t, s, cleanConnect(v, "c"))
 			synctest.Wait()
 			wantMessage(t, w, "will", "gone")
-			pass(time.Hour)
+			advance(time.Hour)
 			nothing(t, w)
 		}
 	})

@@ -25,7 +25,7 @@ func TestMaximumSubscriptionsPerClient(t *testing.T) {
 		expect := func(filters string, want ...packets.Code) {
 			t.Helper()
 			var subs []packets.Subscription
-			for _, filter := range strings.Fields(filters) {
+			for filter := range strings.FieldsSeq(filters) {
 				subs = append(subs, packets.Subscription{Filter: filter, QoS: 1})
 			}
 			for i, code := range c.SubscribeWith(packets.Properties{}, subs...) {

@@ -25,7 +25,7 @@ import (
 // and a chain with nobody left to ask denies.
 type ACLFile struct {
 	path  string
-	rules atomic.Pointer[[]*aclRule]
+	rules atomic.Pointer[rules[*aclRule]]
 	state *fileState // nil if it is not of a file
 }
 
@@ -40,7 +40,7 @@ func OpenACLFile(path string) (*ACLFile, error) {
 func ParseACL(name string, text []byte) (*ACLFile, error) {
 	f := &ACLFile{path: name}
 	rules, err := parseACL(name, text)
-	f.rules.Store(&rules)
+	f.rules.Store(newRules(rules))
 	return f, err
 }
 
@@ -64,7 +64,7 @@ func (f *ACLFile) Prepare() (apply func(), err error) {
 		return nil, err
 	}
 	return func() {
-		f.rules.Store(&rules)
+		f.rules.Store(newRules(rules))
 		f.state.applied(sum)
 	}, nil
 }
@@ -74,15 +74,15 @@ func (f *ACLFile) Changed() bool { return f.state != nil && f.state.changed() }
 
 // Authorize asks the lines in order.
 func (f *ACLFile) Authorize(_ context.Context, r *Request) (Verdict, error) {
-	return decide(*f.rules.Load(), r, nil), nil
+	return f.rules.Load().decide(r), nil
 }
 
 // Explain shows the lines that were asked.
-func (f *ACLFile) Explain(r *Request) (steps []Step) {
-	if r.Action != Connect {
-		decide(*f.rules.Load(), r, func(s Step) { steps = append(steps, s) })
+func (f *ACLFile) Explain(r *Request) []Step {
+	if r.Action == Connect {
+		return nil
 	}
-	return steps
+	return f.rules.Load().explain(r)
 }
 
 // The types of an ACL rule.
@@ -105,6 +105,17 @@ type aclRule struct {
 }
 
 func (a *aclRule) place() (where, text string) { return a.where, a.text }
+
+func (a *aclRule) about() (clientID, username string) {
+	switch {
+	case a.value == "*":
+	case a.kind == byClientID:
+		return a.value, ""
+	case a.kind == byUsername:
+		return "", a.value
+	}
+	return "", ""
+}
 
 // answer decides about r.
 func (a *aclRule) answer(r *Request) answer {

@@ -1,10 +1,6 @@
 package auth
 
-import (
-	"sync"
-
-	"github.com/linnetmq/linnet/mqtt"
-)
+import "sync"
 
 // A client's cache has at most so many decisions and so many bytes of topics.
 const (
@@ -51,7 +47,7 @@ func (id *identity) find(q question, generation uint64) (v Verdict, ok bool) {
 // remember keeps a decision. When there is no room all others are forgotten:
 // whoever asks about ever new topics gains nothing and loses nothing.
 func (id *identity) remember(q question, v Verdict, generation uint64) {
-	if v.Decision == mqtt.Pass || len(q.topic) > maximumDecisionText {
+	if len(q.topic) > maximumDecisionText {
 		return
 	}
 	id.mu.Lock()

@@ -71,38 +71,35 @@ func (s *LedgerSource) Authenticate(_ context.Context, r *Request) (mqtt.Decisio
 
 // Recheck is Authenticate: all it needs is the Secret.
 func (s *LedgerSource) Recheck(r *Request) (mqtt.Decision, string, error) {
-	v := decide(s.rules.Load().auth, r, nil)
+	v := s.rules.Load().auth.decide(r)
 	return v.Decision, v.Rule, nil
 }
 
 // Authorize asks the user's own filters, then the ACL rules in order.
 func (s *LedgerSource) Authorize(_ context.Context, r *Request) (Verdict, error) {
 	rules := s.rules.Load()
-	if len(rules.acl) == 0 {
+	if len(rules.acl.all) == 0 {
 		return Verdict{NoRules: true}, nil
 	}
-	return decide(rules.acl, r, nil), nil
+	return rules.acl.decide(r), nil
 }
 
 // Explain shows the rules that were asked.
-func (s *LedgerSource) Explain(r *Request) (steps []Step) {
+func (s *LedgerSource) Explain(r *Request) []Step {
 	rules := s.rules.Load()
-	tell := func(s Step) { steps = append(steps, s) }
 	switch {
 	case r.Action == Connect:
-		decide(rules.auth, r, tell)
-	case len(rules.acl) == 0:
-		tell(Step{Rule: s.name, Why: "it has no ACL rules at all"})
-	default:
-		decide(rules.acl, r, tell)
+		return rules.auth.explain(r)
+	case len(rules.acl.all) == 0:
+		return []Step{{Rule: s.name, Why: "it has no ACL rules at all"}}
 	}
-	return steps
+	return rules.acl.explain(r)
 }
 
 // ledgerRules is a ledger made ready for questions. It does not change.
 type ledgerRules struct {
-	auth []*authRule
-	acl  []*ledgerACL
+	auth *rules[*authRule]
+	acl  *rules[*ledgerACL]
 }
 
 // criteria are what ledger rules of both kinds ask of a client.
@@ -130,6 +127,16 @@ func newCriteria(where string, client, username, remote RString) criteria {
 }
 
 func (c *criteria) place() (where, text string) { return c.where, c.text }
+
+func (c *criteria) about() (clientID, username string) {
+	switch {
+	case c.exactUser || c.client == "" && !strings.Contains(string(c.username), "*"):
+		return "", string(c.username)
+	case !strings.Contains(string(c.client), "*"):
+		return string(c.client), ""
+	}
+	return "", ""
+}
 
 // objection says why the rule is not about the requester, "" if it is.
 func (c *criteria) objection(r *Request) string {
@@ -206,22 +213,23 @@ func (a *ledgerACL) answer(r *Request) answer {
 }
 
 func compileLedger(name string, l *Ledger) *ledgerRules {
-	rules := new(ledgerRules)
+	var auth []*authRule
+	var acl []*ledgerACL
 	for _, user := range slices.Sorted(maps.Keys(l.Users)) {
 		u := l.Users[user]
 		c := newCriteria(fmt.Sprintf("%s users.%s", name, user), "", RString(user), "")
 		c.exactUser = true
 		switch {
 		case u.Disallow:
-			rules.auth = append(rules.auth, &authRule{criteria: c, decision: mqtt.Deny})
+			auth = append(auth, &authRule{criteria: c, decision: mqtt.Deny})
 		case u.Password != "":
-			rules.auth = append(rules.auth, &authRule{
+			auth = append(auth, &authRule{
 				criteria: c, password: true, secret: NewSecret([]byte(u.Password)), only: true, decision: mqtt.Allow,
 			})
 		}
 		if len(u.ACL) > 0 {
 			c.where += ".acl"
-			rules.acl = append(rules.acl, newLedgerACL(c, u.ACL))
+			acl = append(acl, newLedgerACL(c, u.ACL))
 		}
 	}
 	for i, a := range l.Auth {
@@ -233,13 +241,13 @@ func compileLedger(name string, l *Ledger) *ledgerRules {
 			rule.secret = NewSecret([]byte(a.Password))
 			rule.text = strings.TrimPrefix(rule.text+", a password", ", ")
 		}
-		rules.auth = append(rules.auth, rule)
+		auth = append(auth, rule)
 	}
 	for i, a := range l.ACL {
 		c := newCriteria(fmt.Sprintf("%s acl[%d]", name, i), a.Client, a.Username, a.Remote)
-		rules.acl = append(rules.acl, newLedgerACL(c, a.Filters))
+		acl = append(acl, newLedgerACL(c, a.Filters))
 	}
-	return rules
+	return &ledgerRules{auth: newRules(auth), acl: newRules(acl)}
 }
 
 // newLedgerACL sorts the filters: the first that covers a topic is the most specific.

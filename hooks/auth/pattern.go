@@ -52,7 +52,28 @@ func substitutable(identity string, allows bool) bool {
 
 // substitute replaces in one pass, so that an identity such as "%u" stays what it is.
 func (p *pattern) substitute(clientID, username string) string {
-	return strings.NewReplacer("%c", clientID, "%u", username).Replace(p.text)
+	var b strings.Builder
+	b.Grow(len(p.text) + len(clientID) + len(username))
+	rest := p.text
+	for {
+		i := strings.IndexByte(rest, '%')
+		if i < 0 || i+1 == len(rest) {
+			b.WriteString(rest)
+			return b.String()
+		}
+		b.WriteString(rest[:i])
+		switch rest[i+1] {
+		case 'c':
+			b.WriteString(clientID)
+		case 'u':
+			b.WriteString(username)
+		default:
+			b.WriteByte('%')
+			rest = rest[i+1:]
+			continue
+		}
+		rest = rest[i+2:]
+	}
 }
 
 // relation is how a rule's filter stands to what is asked for.

@@ -82,3 +82,42 @@ func TestSubscriptionsDeliverNothingDenied(t *testing.T) {
 		t.Fatalf("%d allowed, %d of them narrowed: the test shows nothing", allowed, narrowed)
 	}
 }
+
+// What decides is what the explanation ends with, for random rules about some
+// clients, some users, addresses and everybody.
+func TestDecisionIsTheExplainedOne(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
+	for range 500 {
+		var file strings.Builder
+		l := new(auth.Ledger)
+		for range 1 + rng.IntN(8) {
+			kind := pick("clientid", "username", "ip")
+			value := pick("a", "b", "*")
+			if kind == "ip" {
+				value = pick("10.0.0.1", "10.0.0.0/8", "*")
+			}
+			fmt.Fprintf(&file, "%s %s %s %d %s\n", pick("allow", "deny"), kind, value, 1+rng.IntN(3), pick("t/a", "t/%c", "t/%u", "t/#"))
+			l.ACL = append(l.ACL, auth.ACLRule{
+				Client: auth.RString(pick("", "a", "b", "*", "a*")), Username: auth.RString(pick("", "a", "b", "b*")),
+				Remote: auth.RString(pick("", "10.0.0.1", "10.1.0.0/16")), Filters: auth.Filters{auth.RString(pick("t/a", "t/b", "t/#")): auth.Access(rng.IntN(4))},
+			})
+		}
+		for _, s := range []interface {
+			auth.Authorizer
+			auth.Explainer
+		}{mustACL(t, file.String()), mustLedger(t, l)} {
+			r := request(t, who{pick("a", "b", "ab"), pick("", "a", "b"), pick("10.0.0.1:1", "10.1.0.1:1")}, []auth.Action{pub, sub, rcv}[rng.IntN(3)], pick("t/a", "t/b", "x"))
+			v, err := s.Authorize(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := s.Explain(r)
+			last := steps[len(steps)-1]
+			if v.Decision != last.Decision || v.Decision != mqtt.Pass && v.Rule != last.Rule {
+				t.Fatalf("%v by %q, explained %v by %q\n%s%+v\nfor %+v", v.Decision, v.Rule, last.Decision, last.Rule, file.String(), l.ACL, r)
+			}
+		}
+	}
+}

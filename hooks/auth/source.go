@@ -77,37 +77,3 @@ type Step struct {
 	// Why tells in words why it decided so, or why it did not.
 	Why string
 }
-
-// rule is a rule of a file: what decide needs of it.
-type rule interface {
-	answer(r *Request) answer
-	// place returns where the rule stands and what it says.
-	place() (where, text string)
-}
-
-// answer is what a rule says to a request.
-type answer struct {
-	decision mqtt.Decision
-	narrower bool   // the rule denies a part of the filter asked for
-	why      string // a constant: it costs nothing where nobody asks
-}
-
-// decide asks rules in order; the first Allow or Deny wins. tell, if not nil,
-// hears of every rule asked.
-func decide[R rule](rules []R, r *Request, tell func(Step)) Verdict {
-	var v Verdict
-	for _, rule := range rules {
-		a := rule.answer(r)
-		v.Narrower = v.Narrower || a.narrower
-		if tell != nil {
-			where, text := rule.place()
-			tell(Step{Rule: where, Text: text, Decision: a.decision, Why: a.why})
-		}
-		if a.decision != mqtt.Pass {
-			v.Decision = a.decision
-			v.Rule, _ = rule.place()
-			break
-		}
-	}
-	return v
-}

@@ -82,35 +82,17 @@ type walker struct {
 	damaged func(key []byte, err error)
 }
 
-// scan calls f with the contents of each record with from <= key < to that can
-// be read, in order, until f returns false. An error of f says that the record
-// is damaged. Key and contents are views, valid until f returns. A record of a
-// newer release ends it with an error that matches kv.ErrFormat.
-func (w *walker) scan(from, to []byte, f func(key []byte, d decoder) (more bool, err error)) error {
+// walk calls f for each key with from <= key < to that the engine can read, in
+// order, until f returns false. Damage that the engine meets is reported and
+// stepped over.
+func (w *walker) walk(from, to []byte, f func(key, value []byte) bool) error {
 	from = bytes.Clone(from)
 	for {
 		var last []byte
-		var newer error
 		err := w.from.Range(from, to, false, func(k, v []byte) bool {
 			last = append(last[:0], k...)
-			more := true
-			d, err := openRecord(v)
-			if err == nil {
-				more, err = f(k, d)
-			}
-			if _, ok := errors.AsType[newerFormatError](err); ok {
-				newer = fmt.Errorf("store %s, key %q: %w: run the release that wrote it, or a newer one: %w", w.name, k, err, kv.ErrFormat)
-				return false
-			}
-			if err != nil {
-				w.damaged(k, err)
-				return true
-			}
-			return more
+			return f(k, v)
 		})
-		if newer != nil {
-			return newer
-		}
 		damage, ok := errors.AsType[*kv.CorruptError](err)
 		if !ok {
 			return err
@@ -123,6 +105,34 @@ func (w *walker) scan(from, to []byte, f func(key []byte, d decoder) (more bool,
 			return err
 		}
 	}
+}
+
+// scan calls f with the contents of each record with from <= key < to that can
+// be read, in order, until f returns false. An error of f says that the record
+// is damaged. Key and contents are views, valid until f returns. A record of a
+// newer release ends it with an error that matches kv.ErrFormat.
+func (w *walker) scan(from, to []byte, f func(key []byte, d decoder) (more bool, err error)) error {
+	var newer error
+	err := w.walk(from, to, func(k, v []byte) bool {
+		more := true
+		d, err := openRecord(v)
+		if err == nil {
+			more, err = f(k, d)
+		}
+		if _, ok := errors.AsType[newerFormatError](err); ok {
+			newer = fmt.Errorf("store %s, key %q: %w: run the release that wrote it, or a newer one: %w", w.name, k, err, kv.ErrFormat)
+			return false
+		}
+		if err != nil {
+			w.damaged(k, err)
+			return true
+		}
+		return more
+	})
+	if newer != nil {
+		return newer
+	}
+	return err
 }
 
 // lastKey returns the last key with from <= key < to, nil if there is none.

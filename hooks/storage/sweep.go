@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -153,4 +154,30 @@ func (p *sweepPass) deleteUnneeded() error {
 		b.Delete(p.key)
 	}
 	return p.store.await(&b, kv.Lazy)
+}
+
+// Compact removes what nobody needs any more and lets the engine give the space
+// back, as far as it can. The store may be in use meanwhile.
+func (s *Store) Compact() error {
+	for more := true; more; {
+		var err error
+		if more, err = s.purgePortion(); err != nil {
+			return fmt.Errorf("compact store %s: %w", s.opts.Name, err)
+		}
+	}
+	if _, _, err := s.Sweep(); err != nil {
+		return fmt.Errorf("compact store %s: %w", s.opts.Name, err)
+	}
+	var err error
+	if down := s.committer.With(func(store kv.KV) {
+		if c, ok := store.(kv.Compacter); ok {
+			err = c.Compact()
+		}
+	}); down != nil {
+		err = down
+	}
+	if err != nil {
+		return fmt.Errorf("compact store %s: %w", s.opts.Name, err)
+	}
+	return nil
 }

@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 //	eventually program args...          run again and again until it succeeds
 //	urls name                           set MQTT, WS, ... and PORT from a broker's line "ready"
 //	freeport VAR                        set a variable to a port nobody uses
+//	fillstore dir engine [keep]         write a store with 1000 retained and 2000 queued messages
+//	damage glob offset                  flip a bit of the files that match
 //	certificates                        write ca.pem, cert.pem, key.pem, client.pem, client.key
 //
 // and $name_PID for what was started.
@@ -48,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start": start, "finish": finish, "signal": sendSignal, "exits": exits,
 			"urls": urls, "freeport": freePort, "certificates": certificates, "eventually": eventually,
+			"fillstore": fillStore, "damage": damage,
 		},
 	})
 }

@@ -51,7 +51,7 @@ var doors = []door{
 	{packages: "internal/logfile"},
 	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},
-	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth"}},
+	{packages: "internal/bench/testbroker", may: []string{"mqtt", "listeners", "hooks/auth", "hooks/storage", "hooks/storage/pebble"}},
 	{packages: "bench/compare", may: []string{"internal/bench"}},
 	{packages: "internal/app", may: []string{"**"}, modules: []string{"**"}},
 	{packages: "cmd/linnet", may: []string{"internal/app"}},

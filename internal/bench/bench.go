@@ -22,6 +22,7 @@ type bench struct {
 	res    *Result
 
 	recorder  recorder
+	acks      recorder    // times of acknowledgements beside those of deliveries
 	measuring atomic.Bool // record counts
 
 	mu         sync.Mutex // while publishers are added to a run that is sampled
@@ -96,6 +97,14 @@ func (b *bench) now() int64 { return int64(time.Since(b.base)) }
 func (b *bench) record(i int, times []int64) {
 	if b.measuring.Load() {
 		b.recorder.add(i, times)
+	}
+}
+
+// recordAcks records times of acknowledgements. They count if deliveries do, and
+// while a queue is filled that nobody receives.
+func (b *bench) recordAcks(i int, times []int64) {
+	if b.measuring.Load() || b.cfg.Pattern == "offline" {
+		b.acks.add(i, times)
 	}
 }
 

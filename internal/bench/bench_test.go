@@ -94,6 +94,10 @@ func TestPatterns(t *testing.T) {
 		{"retained QoS 2", "retained -count 500 -qos 2", 500, []string{"store rate"}},
 		{"offline", "offline -count 1000", 1000, []string{"queue rate"}},
 		{"offline MQTT 5.0 QoS 2", "offline -count 1000 -qos 2 -version 5", 1000, []string{"queue rate"}},
+		{"offline one at a time", "offline -count 100 -inflight 1", 100, []string{"acknowledgement p99"}},
+		{"offline many publishers", "offline -count 1000 -publishers 8 -inflight 16", 1000, []string{"queue rate", "acknowledgement p50", "acknowledgement max"}},
+		{"durable session", "fanin -durable -publishers 8 -inflight 16 -count 200", 1600, []string{"acknowledgement p50", "acknowledgement p99"}},
+		{"durable sessions QoS 2", "fanout -durable -qos 2 -subscribers 3 -count 200 -version 5", 600, []string{"acknowledgement p99"}},
 		{"latency", "latency -count 100 -rate 2000", 100, nil},
 		{"stress", "stress -clients 3 -count 500", 1500, []string{"publish median", "receive slowest"}},
 		{"gmqtt-connect", "gmqtt-connect -c 5 -ci 1", 0, []string{"clients connected"}},
@@ -127,13 +131,38 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// Sessions that a run made durable are gone when it ends.
+func TestDurableSessionsAreRemoved(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"p2p -clients 3 -durable -count 100", "offline -count 100"} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			h := new(serverHook)
+			url := startTCP(t, h)
+			if res, code, stderr := run(t, append(strings.Fields(args), url)...); code != 0 || res.QoS != 1 {
+				t.Fatalf("exit code %d, QoS %d, said %s", code, res.QoS, stderr)
+			}
+			if st := h.server.Stats(); st.ClientsDisconnected != 0 || st.Subscriptions != 0 {
+				t.Errorf("%d offline sessions and %d subscriptions are left", st.ClientsDisconnected, st.Subscriptions)
+			}
+		})
+	}
+}
+
+// serverHook does nothing but to know its server.
+type serverHook struct{ server *mqtt.Server }
+
+func (h *serverHook) use(s *mqtt.Server) { h.server = s }
+
+func (*serverHook) OnStarted() {}
+
 func TestDurationAndWarmup(t *testing.T) {
 	t.Parallel()
 	url := startTCP(t)
 	for _, args := range []string{
 		"p2p -clients 1 -duration 50ms",
-		"p2p -clients 1 -warmup 20ms -duration 50ms -qos 1",
-		"p2p -clients 1 -warmup 20ms -count 1000",
+		"p2p -clients 1 -warmup 300ms -duration 50ms -qos 1",
+		"p2p -clients 1 -warmup 300ms -count 1000",
 		"pub -publishers 1 -duration 50ms",
 	} {
 		t.Run(args, func(t *testing.T) {

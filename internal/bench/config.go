@@ -35,6 +35,10 @@ type Config struct {
 
 	// QoS of the messages and subscriptions.
 	QoS byte
+	// Durable gives subscribers sessions that outlive their connections and are
+	// removed at the end, and reports the times from sending to PUBACK or
+	// PUBCOMP. QoS is at least 1 then. Pattern offline always does so.
+	Durable bool
 	// Size of the payload in bytes, at least 16 for the stamp.
 	Size int
 	// Publishers and Subscribers are numbers of connections.
@@ -137,7 +141,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Count == 0 {
 		setDefault(&c.Duration, 10*time.Second)
 	}
-	if c.Pattern == "offline" && c.QoS == 0 {
+	c.Durable = c.Durable || c.Pattern == "offline"
+	if c.Durable && c.QoS == 0 {
 		c.QoS = 1
 	}
 	if c.Pattern == "p2p" || c.Pattern == "latency" || c.Pattern == "stress" {

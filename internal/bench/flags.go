@@ -36,6 +36,7 @@ func newFlags(s *shape, c *Config, o *options, stderr io.Writer) *flag.FlagSet {
 	fs.StringVar(&c.Password, "password", "", "password")
 	fs.StringVar(&c.Topic, "topic", "", "pattern of topics, %i is a number (default bench/"+s.name+"/%i)")
 	fs.IntVar(&o.qos, "qos", 0, "QoS of messages and subscriptions")
+	fs.BoolVar(&c.Durable, "durable", false, "subscribers with durable sessions, and the times of acknowledgements; QoS 1 at least (p2p, fanout, fanin, wildcard, latency)")
 	fs.IntVar(&c.Size, "size", max(s.size, stampSize), "bytes of payload, at least 16")
 	fs.IntVar(&o.clients, "clients", 0, "sets the larger of -publishers and -subscribers, or the number of pairs")
 	fs.IntVar(&c.Publishers, "publishers", s.publishers, "publishing connections")

@@ -22,11 +22,7 @@ func runOffline(b *bench) error {
 	if err := b.drainSession(sleeper); err != nil {
 		return err
 	}
-	sleeper.durable = false
-	if c, err = b.connect(b.ctx, sleeper); err == nil {
-		c.close()
-	}
-	return err
+	return b.removeSession(sleeper.clientID)
 }
 
 // queueUp publishes what the session is to keep.
@@ -41,6 +37,7 @@ func (b *bench) queueUp() error {
 		n := int64(len(b.publishers))
 		p.limit.Store((b.cfg.Count + n - 1 - int64(i)) / n)
 		b.publishers[i] = p
+		p.timeAcknowledgements(b.recordAcks)
 		return p.prepare([]string{b.cfg.topic(i)}, false)
 	})
 	if err != nil {
@@ -51,6 +48,7 @@ func (b *bench) queueUp() error {
 	to := b.sample()
 	b.copies = 1
 	b.res.figure("queue rate", float64(to.sent-from.sent)/to.since(from).Seconds(), "1/s")
+	b.ackFigures()
 	if b.broker != nil {
 		b.res.figure("broker CPU per queued message", perMessage(to.broker-from.broker, to.sent-from.sent), "us")
 		b.res.figure("memory with the queue", float64(b.broker.memory()), "bytes")

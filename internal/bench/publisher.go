@@ -32,7 +32,8 @@ type publisher struct {
 	released  []byte         // PUBRELs of a batch
 	times     []int64        // of acknowledgements of a batch
 	sentAt    []atomic.Int64 // nil unless acknowledgements are timed
-	doneCount int64          // acknowledgements of a batch
+	timed     func(i int, times []int64)
+	doneCount int64 // acknowledgements of a batch
 }
 
 // batchSize is how many bytes a publisher writes at once.
@@ -49,8 +50,10 @@ func newPublisher(b *bench, number int, c *conn, f *flow) *publisher {
 	return p
 }
 
-// timeAcknowledgements makes the latency that from sending to PUBACK or PUBCOMP.
-func (p *publisher) timeAcknowledgements() { p.sentAt = make([]atomic.Int64, p.inflight) }
+// timeAcknowledgements gives the times from sending to PUBACK or PUBCOMP to record.
+func (p *publisher) timeAcknowledgements(record func(i int, times []int64)) {
+	p.sentAt, p.timed = make([]atomic.Int64, p.inflight), record
+}
 
 // run publishes until the limit, or until stop is closed, and then waits until
 // the broker has taken everything.
@@ -191,7 +194,9 @@ func (p *publisher) batch(now int64) error {
 		for i := acked; p.sentAt != nil && i < acked+n; i++ { // they come in order [MQTT-4.6.0-2]
 			p.times = append(p.times, now-p.sentAt[i%p.inflight].Load())
 		}
-		p.b.record(p.number, p.times)
+		if p.timed != nil {
+			p.timed(p.number, p.times)
+		}
 		p.times, p.doneCount = p.times[:0], 0
 		p.acked.Store(acked + n)
 		p.flow.notify()

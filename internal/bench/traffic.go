@@ -90,7 +90,35 @@ func runTraffic(b *bench) error {
 	if err := b.setUp(l); err != nil {
 		return err
 	}
-	return b.measure()
+	if err := b.measure(); err != nil || !b.cfg.Durable {
+		return err
+	}
+	b.ackFigures()
+	return b.each(l.receivers, func(i int) error {
+		b.receivers[i].conn.close()
+		return b.removeSession(b.clientID("s", i))
+	})
+}
+
+// removeSession ends a durable session by a connection that discards it.
+func (b *bench) removeSession(clientID string) error {
+	c, err := b.connect(b.ctx, identity{clientID: clientID})
+	if err != nil {
+		return err
+	}
+	c.close()
+	return nil
+}
+
+// ackFigures reports the times of acknowledgements.
+func (b *bench) ackFigures() {
+	l := b.acks.latency()
+	if l == nil {
+		return
+	}
+	b.res.figure("acknowledgement p50", l.P50, "us")
+	b.res.figure("acknowledgement p99", l.P99, "us")
+	b.res.figure("acknowledgement max", l.Max, "us")
 }
 
 // setUp connects everybody, receivers first.
@@ -103,7 +131,7 @@ func (b *bench) setUp(l layout) error {
 	b.receivers = make([]*receiver, l.receivers)
 	b.publishers = make([]*publisher, l.publishers)
 	err := b.each(l.receivers, func(i int) error {
-		c, err := b.connect(b.ctx, identity{clientID: b.clientID("s", i)})
+		c, err := b.connect(b.ctx, identity{clientID: b.clientID("s", i), durable: b.cfg.Durable})
 		if err != nil {
 			return err
 		}
@@ -124,8 +152,11 @@ func (b *bench) setUp(l layout) error {
 		}
 		p := newPublisher(b, i, c, flows[i])
 		b.publishers[i] = p
-		if l.receivers == 0 && b.cfg.QoS > 0 {
-			p.timeAcknowledgements()
+		switch {
+		case l.receivers == 0 && b.cfg.QoS > 0:
+			p.timeAcknowledgements(b.record)
+		case b.cfg.Durable:
+			p.timeAcknowledgements(b.recordAcks)
 		}
 		return p.prepare(l.topics(i), false)
 	})

@@ -136,6 +136,7 @@ func TestChecker(t *testing.T) {
 		{"perhaps discarded", [][]Event{begin, published(1, 1), leave, connected("s", true, true, false)[:1], restarted(), leave, back(true), drained()}, ""},
 		{"session of one connection", [][]Event{connected("s", true, false, false), subscribed("a/+", 1), published(1, 1), drained()}, ""},
 
+		{"SUBACK on a session told to end", [][]Event{begin, {{Kind: EndSent, Client: "s"}}, subscribed("a/x", 1), leave, back(true), published(1, 1), drained()}, ""},
 		{"session of a connection taken over without answer", [][]Event{connected("s", true, false, false), subscribed("a/+", 1), back(true)[:1], restarted(), leave, back(true), published(1, 1), drained()}, ""},
 
 		{"subscription lost", [][]Event{begin, restarted(), leave, back(true), published(1, 1), drained()}, SubscriptionLost},

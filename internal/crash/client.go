@@ -22,7 +22,9 @@ type client struct {
 	profile profile
 
 	link     *link // nil while offline
+	durable  bool  // the session outlives the connection; else it takes out along
 	clean    bool  // discard the session; until a CONNACK says that it is
+	ended    bool  // the session was told to end, perhaps it has
 	out      []*outgoing
 	request  *request         // SUBSCRIBE or UNSUBSCRIBE without answer
 	held     []packets.Packet // acknowledgements that wait, in their order
@@ -112,7 +114,7 @@ func (c *client) connect(durable bool) bool {
 	if old != nil {
 		c.hearOut(old)
 	}
-	c.link, c.request, c.held = l, nil, nil
+	c.link, c.durable, c.request, c.held = l, durable, nil, nil
 	var answer packets.Packet
 	if err == nil {
 		answer, err = l.receive()
@@ -129,6 +131,9 @@ func (c *client) connect(durable bool) bool {
 	default:
 		return c.connected(ack)
 	}
+	// A session that is found next time may be a new one, to which what is in
+	// flight means nothing.
+	c.clean = c.clean || c.ended
 	return false
 }
 
@@ -160,7 +165,16 @@ func (c *client) hearOut(old *link) {
 		c.handle(pk)
 	}
 	old.close()
-	c.noteOn(old, Event{Kind: ConnectionEnded, Note: "taken over"})
+	c.noteOn(old, Event{Kind: ConnectionEnded, Note: "by the broker"})
+	c.forget()
+}
+
+// forget drops what ends with the connection.
+func (c *client) forget() {
+	if !c.durable {
+		c.out = nil
+	}
+	c.request, c.held, c.slow = nil, nil, false
 }
 
 // connected goes on with the session, or begins a new one.
@@ -170,7 +184,7 @@ func (c *client) connected(ack *packets.Connack) bool {
 		c.lost()
 		return false
 	}
-	c.clean = false
+	c.clean, c.ended = false, false
 	if !ack.SessionPresent {
 		c.out = nil
 		return true
@@ -213,7 +227,8 @@ func (c *client) notePublish(pk *packets.Publish, m Message) {
 func (c *client) lost() {
 	c.link.close()
 	c.note(Event{Kind: ConnectionEnded})
-	c.link, c.request, c.held, c.slow = nil, nil, nil, false
+	c.link = nil
+	c.forget()
 }
 
 // leave ends the connection, with a DISCONNECT or without a word.
@@ -237,7 +252,7 @@ func (c *client) endSession() {
 	c.note(Event{Kind: EndSent})
 	c.send(pk)
 	c.hearOut(c.link)
-	c.link, c.request, c.held, c.slow = nil, nil, nil, false
+	c.link, c.ended = nil, true
 }
 
 // wait handles what comes for a time, or until the connection or the phase ends.

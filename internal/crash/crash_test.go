@@ -102,7 +102,7 @@ func TestKill(t *testing.T) {
 		mustLose(t, linnet(t), Config{Seed: 1})
 		return
 	}
-	mustHold(t, linnet(t), Config{Seed: 1})
+	mustHold(t, linnet(t), Config{Seed: 1, Kills: 20})
 }
 
 // TestKillWithoutDurability: the checks of TestKill can fail.

@@ -27,8 +27,11 @@ type Process struct {
 
 	cmd *exec.Cmd
 	out *output
-	end chan error // gets the process's end; room for it, so that nobody must wait
+	end chan ending // gets the process's end; room for it, so that nobody must wait
 }
+
+// ending is how a process ended.
+type ending struct{ err error }
 
 var (
 	_ Broker      = (*Process)(nil)
@@ -45,9 +48,9 @@ func (p *Process) launch() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Program, err)
 	}
-	end := make(chan error, 1)
+	end := make(chan ending, 1)
 	p.cmd, p.end = cmd, end
-	go func() { end <- cmd.Wait() }() //arch:ok ends with the process, which Kill ends
+	go func() { end <- ending{cmd.Wait()} }() //arch:ok ends with the process, which Kill ends
 	return nil
 }
 
@@ -67,9 +70,9 @@ func (p *Process) Start(ctx context.Context) (func(context.Context) (net.Conn, e
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", address)
 		}, nil
-	case err := <-p.end:
+	case end := <-p.end:
 		p.cmd = nil
-		return nil, fmt.Errorf("%s ended at its start: %w\n%s", p.Program, err, p.out)
+		return nil, fmt.Errorf("%s ended at its start: %w\n%s", p.Program, end.err, p.out)
 	case <-timer.C:
 		return nil, fmt.Errorf("%s is not ready after %s\n%s", p.Program, startPatience, p.out)
 	case <-ctx.Done():
@@ -98,13 +101,13 @@ func (p *Process) Kill() error {
 		return nil
 	}
 	select {
-	case err := <-p.end:
+	case end := <-p.end:
 		p.cmd = nil
-		return fmt.Errorf("%s ended by itself: %w\n%s", p.Program, err, p.out)
+		return fmt.Errorf("%s ended by itself: %w\n%s", p.Program, end.err, p.out)
 	default:
 	}
 	err := p.cmd.Process.Kill()
-	_ = <-p.end // it was killed, and says so
+	<-p.end // it was killed, and says so
 	p.cmd = nil
 	return err
 }

@@ -136,7 +136,11 @@ func (c *Checker) subscription(e *Event) {
 			c.violate(Protocol, e, "SUBSCRIBE to %q refused with 0x%02X", e.Topic, byte(e.Code))
 			return
 		}
-		t = t.set(e.Seq, granted(byte(e.Code)))
+		certain := granted(byte(e.Code))
+		if s.exists&isAbsent != 0 { // the session may have ended meanwhile
+			certain |= absent
+		}
+		t = t.set(e.Seq, certain)
 	}
 	s.filters[e.Topic] = t
 }

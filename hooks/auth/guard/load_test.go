@@ -155,7 +155,7 @@ func TestReconnectStorm(t *testing.T) {
 	})
 	took := time.Since(start)
 	t.Logf("%d users logged in for the first time in %v, %d clients came back in %v", users, first.Round(time.Millisecond), clients, took.Round(time.Millisecond))
-	if took > 10*time.Second {
+	if long && took > 10*time.Second {
 		t.Errorf("%d known clients came back in %v, want 10 s at most", clients, took)
 	}
 	if got := g.Stats(); got.Verified != uint64(users) || got.Remembered != uint64(clients) {
@@ -169,7 +169,7 @@ func TestReconnectStorm(t *testing.T) {
 // the same cores lowers too.
 func TestGoodLoginsDuringAttack(t *testing.T) {
 	const users, good, bad = 10, 1000, 1000
-	phase := pick(time.Second, 5*time.Second)
+	phase := pick(500*time.Millisecond, 5*time.Second)
 	for _, tt := range []struct {
 		name     string
 		attacker func(i int) (netip.Addr, string)
@@ -200,11 +200,14 @@ func TestGoodLoginsDuringAttack(t *testing.T) {
 			var during float64
 			attempts := attacked(func() { during = goodLogins(t, address, users, good, phase) })
 			t.Logf("good logins a second: %.0f alone, %.0f during %.0f bad ones; %+v", alone, during, attempts, g.Stats())
-			if least := pick(0.25, 0.8); during < least*alone {
-				t.Errorf("good logins fell to %.2f, want %.2f at least", during/alone, least)
+			if got := g.Stats().Verified; got != users {
+				t.Errorf("%d logins of known clients were hashed, want the first of each of the %d users", got, users)
 			}
 			if !long {
-				return
+				return // who wins the cores of a busy machine says nothing
+			}
+			if during < 0.8*alone {
+				t.Errorf("good logins fell to %.2f, want 0.80 at least", during/alone)
 			}
 			if attempts < bad*0.9 {
 				t.Errorf("only %.0f bad logins a second", attempts)

@@ -254,6 +254,22 @@ func (s *Store) Snapshot(dir string) error {
 	return nil
 }
 
+// Compact does as kv.Compacter says.
+func (s *Store) Compact() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.gate.Leave()
+	return health.Guard(func() error {
+		if err := s.db.Flatten(2); err != nil {
+			return fmt.Errorf("compact store %s: %w", s.dir, err)
+		}
+		for s.db.RunValueLogGC(0.1) == nil { // an error says that nothing more is to be won
+		}
+		return nil
+	})
+}
+
 // Stats does as kv.Stater says.
 func (s *Store) Stats() kv.Stats {
 	if s.enter() != nil {
@@ -268,4 +284,5 @@ var (
 	_ kv.KV          = (*Store)(nil)
 	_ kv.Snapshotter = (*Store)(nil)
 	_ kv.Stater      = (*Store)(nil)
+	_ kv.Compacter   = (*Store)(nil)
 )

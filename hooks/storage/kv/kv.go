@@ -54,6 +54,13 @@ type Snapshotter interface {
 	Snapshot(dir string) error
 }
 
+// Compacter is implemented by engines that can give space back when told.
+type Compacter interface {
+	// Compact rewrites what holds deleted data. It may take minutes, during which
+	// the store can be used.
+	Compact() error
+}
+
 // Stater is implemented by engines that can tell their size and health.
 type Stater interface {
 	Stats() Stats

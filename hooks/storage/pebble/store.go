@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -256,6 +257,27 @@ func (s *Store) Snapshot(dir string) error {
 	}
 }
 
+// Compact does as kv.Compacter says.
+func (s *Store) Compact() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.gate.Leave()
+	result := make(chan error, 1)
+	go func() { //arch:ok ends with the compaction, or is held by the fence
+		result <- s.db.Compact(context.Background(), []byte{0}, bytes.Repeat([]byte{0xff}, 32), true)
+	}()
+	select {
+	case err := <-result:
+		if err != nil {
+			return fmt.Errorf("compact store %s: %w", s.opts.Dir, err)
+		}
+		return nil
+	case <-s.fence.down:
+		return s.fence.err()
+	}
+}
+
 // Stats does as kv.Stater says.
 func (s *Store) Stats() kv.Stats {
 	if s.enter() != nil {
@@ -287,5 +309,6 @@ var (
 	_ kv.KV          = (*Store)(nil)
 	_ kv.Snapshotter = (*Store)(nil)
 	_ kv.Stater      = (*Store)(nil)
+	_ kv.Compacter   = (*Store)(nil)
 	_ kv.FreeSpacer  = (*Store)(nil)
 )
