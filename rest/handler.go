@@ -36,6 +36,7 @@ type Handler struct {
 	series   *series
 
 	streams   atomic.Int64 // open now
+	traces    atomic.Int64 // among them
 	streamIDs atomic.Uint32
 
 	done  chan struct{} // closed by Close: streams end

@@ -54,6 +54,7 @@ var validCalls = map[string]call{
 	"revokeKey":         {path: "/keys/{key}", status: 204},
 	"streamEvents":      {path: "/events?event=connected,disconnected", stream: true},
 	"streamMessages":    {path: "/messages?filter=%23&retained=true", stream: true},
+	"trace":             {path: "/trace?client_id=c", stream: true},
 	"why":               {path: "/why?client_id=c&topic=t%2F1&publisher=c"},
 }
 

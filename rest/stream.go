@@ -30,8 +30,9 @@ const (
 type feed struct {
 	events chan feedEvent
 	bytes  atomic.Int64
-	slow   chan struct{} // closed once the reader is too far behind
+	over   chan struct{} // closed once the stream must end
 	cut    atomic.Bool
+	reason string // why; written before over is closed
 }
 
 type feedEvent struct {
@@ -41,7 +42,7 @@ type feedEvent struct {
 }
 
 func newFeed() *feed {
-	return &feed{events: make(chan feedEvent, feedEvents), slow: make(chan struct{})}
+	return &feed{events: make(chan feedEvent, feedEvents), over: make(chan struct{})}
 }
 
 // offer adds an event of about size bytes, which must not be changed any more.
@@ -56,8 +57,14 @@ func (f *feed) offer(name string, data any, size int) {
 		default:
 		}
 	}
+	f.end("the reader is too slow")
+}
+
+// end ends the stream for a reason; the first one counts.
+func (f *feed) end(reason string) {
 	if f.cut.CompareAndSwap(false, true) {
-		close(f.slow)
+		f.reason = reason
+		close(f.over)
 	}
 }
 
@@ -184,8 +191,8 @@ func (h *Handler) serveFeed(ctx context.Context, w *eventWriter, f *feed, first 
 		case <-h.done:
 			w.cut("the server is shutting down")
 			return
-		case <-f.slow:
-			w.cut("the reader is too slow")
+		case <-f.over:
+			w.cut(f.reason)
 			return
 		case <-beat.C:
 			w.buf.WriteString(": still here\n\n")

@@ -162,17 +162,17 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 		f.offer("message", i, 1)
 	}
 	select {
-	case <-f.slow:
+	case <-f.over:
 		t.Fatal("cut off too soon")
 	default:
 	}
 	f.offer("message", 0, 1)
 	f.offer("message", 0, 1)
-	<-f.slow
+	<-f.over
 	f = newFeed()
 	f.offer("message", 0, feedBytes)
 	f.offer("message", 0, 1)
-	<-f.slow
+	<-f.over
 }
 
 func TestSlowReaderOverTheNetwork(t *testing.T) {
@@ -338,4 +338,67 @@ func (denyWrite) OnACLCheck(_ *mqtt.Client, topic string, write bool) (mqtt.Deci
 		return mqtt.Deny, nil
 	}
 	return mqtt.Pass, nil
+}
+
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	a := newTestAPI(t)
+	byClient := a.stream(t, "/api/v1/trace?client_id=c")
+	byTopic := a.stream(t, "/api/v1/trace?topic=t/%2B&payload=true&seconds=3600")
+	c := a.lasting("c")
+	c.Subscribe("t/#", 1)
+	pub := a.lasting("pub")
+	pub.Publish("t/1", "secret", 1, false)
+	pub.Publish("other", "x", 1, false)
+	c.Message()
+	c.Ping()
+	steps := func(e *events, n int) (list []string) {
+		for range n {
+			s := nextAs[traceStep](e, "step")
+			text := s.ClientID + " " + s.Step + " " + s.Packet + " " + s.Topic + string(s.Payload)
+			if s.Matched != nil {
+				text += fmt.Sprint(" ", *s.Matched)
+			}
+			list = append(list, strings.TrimSpace(text))
+		}
+		return list
+	}
+	got := strings.Join(steps(byClient, 8), "; ")
+	for _, want := range []string{
+		"c received CONNECT", "c sent CONNACK", "c connected", "c received SUBSCRIBE", "c sent SUBACK", "c sent PUBLISH t/1",
+		"c received PUBACK", "c acknowledged PUBLISH t/1",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("by client: %s is missing in %s", want, got)
+		}
+	}
+	got = strings.Join(steps(byTopic, 4), "; ")
+	for _, want := range []string{"pub received PUBLISH t/1secret", "c sent PUBLISH t/1secret", "pub routed PUBLISH t/1secret 1", "c acknowledged PUBLISH t/1secret"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("by topic: %s is missing in %s", want, got)
+		}
+	}
+	_ = byClient.body.Close()
+	_ = byTopic.body.Close()
+	for end := time.Now().Add(mqtttest.Patience); a.handler.traces.Load() != 0; {
+		if time.Now().After(end) {
+			t.Fatal("traces that ended are still there")
+		}
+	}
+	for query, status := range map[string]int{"": 400, "topic=%23/x": 400, "client_id=c&seconds=0": 422} {
+		if got, text := a.text("GET", "/api/v1/trace?"+query, ""); got != status {
+			t.Errorf("%q: %d %s", query, got, text)
+		}
+	}
+	if got, _ := a.text("GET", "/api/v1/trace?client_id=c&payload=true", "", as(a.token(ScopeRead))); got != 403 {
+		t.Errorf("payloads for a reader: %d", got)
+	}
+	short := a.stream(t, "/api/v1/trace?client_id=nobody&seconds=1")
+	if name, data := short.next(); name != "cut" || !strings.Contains(data, "time of the trace is over") {
+		t.Errorf("%q %s", name, data)
+	}
+	a.handler.traces.Store(maximumTraces)
+	if got, _ := a.text("GET", "/api/v1/trace?client_id=c", ""); got != 503 {
+		t.Errorf("too many traces: %d", got)
+	}
 }

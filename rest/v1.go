@@ -55,6 +55,7 @@ func (h *Handler) v1() {
 	h.keyOperations(a)
 	h.streamOperations(a)
 	h.whyOperations(a)
+	h.traceOperations(a)
 }
 
 // schemaName is the name of a type in the document.

@@ -86,6 +86,7 @@ on port 8083. "linnet <command> --help" tells more about a command.`,
 		serve, newPub(std), newSub(std), newBench(std), newPasswd(std), newACL(std), newConfig(std), newCerts(std),
 		newStore(std), newHealthcheck(), newVersion(std),
 	)
+	root.AddCommand(apiCommands(std)...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	usual := root.UsageFunc()
@@ -105,7 +106,7 @@ func rootUsage(root, serve *cobra.Command) string {
 	b.WriteString("Usage:\n  linnet [flags]\n  linnet <command> [flags]\n\nCommands:\n")
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() {
-			fmt.Fprintf(&b, "  %-12s %s\n", cmd.Name(), cmd.Short)
+			fmt.Fprintf(&b, "  %-13s %s\n", cmd.Name(), cmd.Short)
 		}
 	}
 	return b.String() + groupedUsage(serve)

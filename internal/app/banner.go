@@ -21,6 +21,8 @@ type summary struct {
 	open      []string // listeners that admit everybody
 	users     bool     // those of files are admitted and nobody else
 	local     bool     // clients of this machine are admitted and nobody else
+	admin     string   // the management API, "" if it is off
+	adminURL  string
 	dataDir   string
 	openFiles uint64
 }
@@ -142,6 +144,9 @@ func (s *summary) block() string {
 		line(p[0], p[1])
 	}
 	line("admitted", s.access)
+	if s.admin != "" {
+		line("management", s.admin)
+	}
 	line("data", s.dataDir)
 	if s.openFiles > 0 {
 		line("open files", "at most "+strconv.FormatUint(s.openFiles, 10))

@@ -55,10 +55,15 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return errors.Join(err, closeStore(store))
 	}
 	defer b.access.close()
+	api, err := startAdmin(cfg, b.Server, log.Logger)
+	if err != nil {
+		return errors.Join(err, b.Close())
+	}
+	defer func() { err = errors.Join(err, api.Close()) }()
 	if err := b.Serve(); err != nil {
 		return errors.Join(err, b.Close())
 	}
-	announce(cfg, b.Server, log, std.err)
+	announce(cfg, b.Server, api, log, std.err)
 	r := newReloader(cfg, b, log, load)
 	service := notifyStart(b.Server, log.Logger)
 	for {
@@ -72,6 +77,7 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 			log.Info("shutting down", "timeout", r.config().ShutdownTimeout.String())
 		}
 		service.end()
+		api.EndStreams()
 		return shutdown(b.Server, r.config(), log.Logger, signals)
 	}
 }
@@ -97,12 +103,15 @@ func shutdown(srv *mqtt.Server, cfg *config.Config, log *slog.Logger, signals <-
 
 // announce tells where the broker listens and how to try it: a block of text for
 // people, or the same facts as log lines for machines.
-func announce(cfg *config.Config, srv *mqtt.Server, log *logs, out io.Writer) {
+func announce(cfg *config.Config, srv *mqtt.Server, api *admin, log *logs, out io.Writer) {
 	s := summarise(cfg, srv)
+	if api != nil {
+		s.admin, s.adminURL = api.line(cfg.DataDir), api.url
+	}
 	if log.text {
 		_, _ = io.WriteString(out, s.block()) // a terminal that is gone must not stop the broker
 	} else {
-		log.Info("ready", "version", s.version, "urls", s.urls, "data_dir", cfg.DataDir, "open_files", s.openFiles, "try", s.try)
+		log.Info("ready", "version", s.version, "urls", s.urls, "admin", s.adminURL, "data_dir", cfg.DataDir, "open_files", s.openFiles, "try", s.try)
 	}
 	switch {
 	case len(s.open) > 0:

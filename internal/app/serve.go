@@ -17,7 +17,7 @@ var flagGroups = []struct {
 	names []string
 }{
 	{"Broker Options", []string{
-		"worker", "port", "host", "wsport", "wspath", "tls-port", "cert", "key", "ca", "unix", "http",
+		"worker", "port", "host", "wsport", "wspath", "tls-port", "cert", "key", "ca", "unix", "http", "admin",
 		"allow-anonymous", "data", "durability", "shutdown-timeout", "config",
 	}},
 	{"Logging Options", []string{"debug", "log-level", "log-format", "log-file", "log-enable"}},

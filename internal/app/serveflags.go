@@ -18,7 +18,7 @@ type serveFlags struct {
 	port, host                string
 	wsPort, wsPath            string
 	tlsPort, cert, key, ca    string
-	unix, http                string
+	unix, http, admin         string
 	configFile, data          string
 	durability                string
 	allowAnonymous            bool
@@ -40,6 +40,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ca, "ca", "", "PEM `file` with authorities; clients must show a certificate of theirs")
 	flags.StringVar(&f.unix, "unix", "", "`path` of a Unix socket for MQTT")
 	flags.StringVar(&f.http, "http", "", "`port` or host:port for statistics and health over HTTP; a port alone is for this machine only")
+	flags.StringVar(&f.admin, "admin", config.DefaultAdmin, "`port` or host:port of the management API; a port alone is for this machine only; off for none")
 	flags.BoolVar(&f.allowAnonymous, "allow-anonymous", false, "admit every client from everywhere without asking who it is")
 	flags.StringVar(&f.data, "data", config.DefaultData, "`directory` for the broker's data, made when missing")
 	flags.StringVar(&f.durability, "durability", config.Fsync, "what acknowledgements wait for: fsync, os or none")
@@ -64,6 +65,11 @@ func (f *serveFlags) config(flags *pflag.FlagSet, environ []string) (*config.Con
 	}
 	if err := f.listeners(cfg, flags); err != nil {
 		return nil, usageError{err}
+	}
+	if flags.Changed("admin") {
+		if err := f.adminAddress(cfg); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	f.rest(cfg, flags)
 	return cfg, f.judge(cfg.Validate())
@@ -109,6 +115,18 @@ func target(cfg *config.Config, id string, protocols ...string) config.Listener 
 		return *l
 	}
 	return config.NewListener(id, protocols[0], "")
+}
+
+// adminAddress applies --admin.
+func (f *serveFlags) adminAddress(cfg *config.Config) (err error) {
+	cfg.Admin.Address = ""
+	if f.admin != "" && f.admin != "off" {
+		cfg.Admin.Address, err = address(f.admin, "127.0.0.1")
+	}
+	if err != nil {
+		err = usagef("flag --admin: %w", err)
+	}
+	return err
 }
 
 // listen puts l with the address that a flag gives it, or removes it.

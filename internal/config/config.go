@@ -12,6 +12,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	Listeners       []Listener
 	Access          Access
+	Admin           Admin
 	Capabilities    Capabilities
 	Limits          Limits
 	Sessions        Sessions
@@ -45,6 +46,11 @@ const (
 	Loopback  = "loopback"
 	Nobody    = "nobody"
 )
+
+// Admin says where the management API listens; an empty address switches it off.
+type Admin struct {
+	Address string // host:port
+}
 
 // Listener is one address at which clients are accepted.
 type Listener struct {

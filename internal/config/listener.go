@@ -12,6 +12,7 @@ const (
 	DefaultHost   = "0.0.0.0"
 	DefaultWSPath = "/mqtt"
 	DefaultData   = "linnet-data"
+	DefaultAdmin  = "127.0.0.1:8081"
 )
 
 // defaultAddresses are where a listener is whose address is not given.

@@ -22,7 +22,7 @@ func TestMistakesInFiles(t *testing.T) {
 			"f:2:3: log.levell: there is no such key; did you mean level? " + logKeys,
 		}},
 		{"unknown key at the top", "log_level: debug", []string{
-			"f:1:1: log_level: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
+			"f:1:1: log_level: there is no such key (known here: access, admin, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 		{"unknown key of a listener", "listeners:\n  - protocol: tcp\n    address_: :1\n", []string{
 			"f:3:5: listeners[0].address_: there is no such key; did you mean address? (known here: address, anonymous, durability, handshake_timeout, id, origins, path, pprof, protocol, proxy_protocol, proxy_trusted, tcp_keep_alive, tls, unix_mode)",
@@ -32,7 +32,7 @@ func TestMistakesInFiles(t *testing.T) {
 		}},
 		{"a key twice", "sys:\n  interval: 1s\n  interval: 2s\n", []string{"f:3:3: sys.interval: the key stands in line 2 already: leave one of them"}},
 		{"a key that is a list", "[a]: 1", []string{
-			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, access, capabilities, limits, sessions, queues, store, notices, sys, log or profile",
+			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, access, admin, capabilities, limits, sessions, queues, store, notices, sys, log or profile",
 		}},
 		{"a word that is not allowed", "log: {level: loud}", []string{`f:1:14: log.level: "loud" is not allowed: use debug, info, warn or error`}},
 		{"a number too large", "capabilities: {maximum_qos: 3}", []string{`f:1:29: capabilities.maximum_qos: "3" is not allowed: use a whole number from 0 to 2`}},
@@ -63,7 +63,7 @@ func TestMistakesInFiles(t *testing.T) {
 			`  f:2:13: sys.interval: "never" is not allowed: use a duration from 1s to 1d, like 10s, 5m or 1h30m, in whole seconds, or off`,
 			`  f:4:10: log.level: "loud" is not allowed: use debug, info, warn or error`,
 			"  f:5:3: log.fiel: there is no such key; did you mean file? " + logKeys,
-			"  f:6:1: data_dirr: there is no such key; did you mean data_dir? (known here: access, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
+			"  f:6:1: data_dirr: there is no such key; did you mean data_dir? (known here: access, admin, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 		{"not YAML", "sys: [\n", []string{"f:2:1: not YAML: did not find expected node content"}},
 		{"tabs", "sys:\n\tinterval: 1s\n", []string{"f:2:1: not YAML: found character that cannot start any token"}},
@@ -73,7 +73,7 @@ func TestMistakesInFiles(t *testing.T) {
 		{"another broker's", "mqtt:\n  tcp: :1883\n", []string{
 			"2 mistakes in the configuration:",
 			"  f: this looks like a file of comqtt: linnet config import comqtt f prints the equivalent",
-			"  f:1:1: mqtt: there is no such key (known here: access, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
+			"  f:1:1: mqtt: there is no such key (known here: access, admin, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -169,6 +169,12 @@ func (s *scalar) orZero(word string, zero func() bool, clear func()) *scalar {
 	return s
 }
 
+// orOff adds the word off to what a text behind p may be: it empties it.
+func orOff(p *string, s *scalar) *scalar {
+	s.orZero("off", func() bool { return *p == "" }, func() { *p = "" })
+	return s
+}
+
 // or is orZero for the field behind p, with the word as the default.
 func or[T integer](s *scalar, p *T, word string) *scalar {
 	s.orZero(word, func() bool { return *p == 0 }, func() { *p = 0 })

@@ -150,6 +150,8 @@ http.server.HTTPServer((host, int(port)), http.server.SimpleHTTPRequestHandler).
 		{"lines that work", markRun, "true\n", nil, ""},
 		{"a failing line", markRun, "false\ntrue\n", nil, "exit status 1"},
 		{"a failing part of a pipe", markRun, "false | true\n", nil, "exit status 1"},
+		{"a line that must fail and does", markRun, "! false # or not\n", nil, ""},
+		{"a line that must fail and does not", markRun, "! true # or not\ntrue\n", nil, "it did not fail"},
 		{"the port is replaced", markRunBroker, "exec 3<>/dev/tcp/127.0.0.1/1883\n", []string{"python3", "-c", listen}, ""},
 		{"lines that fail beside the broker", markRunBroker, "exit 3\n", []string{"python3", "-c", listen}, "exit status 3"},
 		{"a broker that ends", markRunBroker, "true\n", []string{"bash", "-c", "echo no licence; exit 1"}, "no licence"},

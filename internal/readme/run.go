@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -72,6 +73,9 @@ func (r *runner) compile(ctx context.Context, b block) error {
 	return r.command(ctx, dir, nil, "go", "run", "-mod=mod", ".")
 }
 
+// mustFail is a line that expects a command to fail, which bash -e ignores.
+var mustFail = regexp.MustCompile(`(?m)^! (.*)$`)
+
 // shell runs the lines in an empty folder, where the programs in bin of the
 // scratch folder can be called. Any failing line fails the block.
 func (r *runner) shell(ctx context.Context, text string) error {
@@ -79,8 +83,11 @@ func (r *runner) shell(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	env := []string{"PATH=" + filepath.Join(r.work, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")}
-	return r.command(ctx, dir, env, "bash", "-euo", "pipefail", "-c", text)
+	env := []string{
+		"PATH=" + filepath.Join(r.work, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"LINNET_DATA_DIR=" + filepath.Join(r.work, "linnet-data"), // of the broker, which runs elsewhere
+	}
+	return r.command(ctx, dir, env, "bash", "-euo", "pipefail", "-c", mustFail.ReplaceAllString(text, "if $1\nthen echo 'it did not fail'; exit 1; fi"))
 }
 
 // shellWithBroker runs the lines while a broker listens. The pages say 1883;
