@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/linnetmq/linnet/hooks/auth"
+	"github.com/linnetmq/linnet/hooks/storage"
+	"github.com/linnetmq/linnet/hooks/storage/pebble"
 	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
 )
@@ -24,7 +26,7 @@ import (
 type settings struct {
 	address, profiles string
 	websocket         bool
-	cert, key         string
+	cert, key, data   string
 	queue, inflight   int
 	debug             bool
 }
@@ -36,6 +38,7 @@ func main() {
 	flag.StringVar(&set.cert, "cert", "", "PEM file with a certificate: speak TLS there")
 	flag.StringVar(&set.key, "key", "", "PEM file with its private key")
 	flag.StringVar(&set.profiles, "pprof", "", "address of the profiles, on loopback")
+	flag.StringVar(&set.data, "data", "", "directory of a store; memory only without")
 	flag.IntVar(&set.queue, "queue", 10_000_000, "messages that a session may queue")
 	flag.IntVar(&set.inflight, "inflight", 0, "messages in flight to a client; 0: the broker's default")
 	flag.BoolVar(&set.debug, "debug", false, "log what happens")
@@ -73,6 +76,13 @@ func run(ctx context.Context, set *settings) error {
 	opts.Capabilities.MaximumDurableQueueBytes = 8 << 30
 	if set.debug {
 		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if set.data != "" {
+		store, err := pebble.NewStore(pebble.Options{Dir: set.data}, storage.Options{})
+		if err != nil {
+			return err
+		}
+		opts.Store = store
 	}
 	s := mqtt.New(opts)
 	if err := s.AddHook(new(auth.AllowHook), nil); err != nil {
