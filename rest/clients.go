@@ -125,7 +125,7 @@ func (h *Handler) clientOperations(a huma.API) {
 		id: "listClients", method: http.MethodGet, path: "/clients", scope: ScopeRead, tag: "clients",
 		summary: "List clients",
 		about:   "Lists sessions, each with the connection it has, if any. A session that exists all the time is listed exactly once.",
-		errors:  []int{http.StatusBadRequest},
+		errors:  []int{http.StatusBadRequest, http.StatusServiceUnavailable},
 	}, h.listClients)
 	register(a, operation{
 		id: "getClient", method: http.MethodGet, path: "/clients/{client_id}", scope: ScopeRead, tag: "clients",
@@ -158,7 +158,7 @@ func (h *Handler) clientOperations(a huma.API) {
 	})
 }
 
-func (h *Handler) listClients(_ context.Context, in *listClientsInput) (*body[clientPage], error) {
+func (h *Handler) listClients(ctx context.Context, in *listClientsInput) (*body[clientPage], error) {
 	q := mqtt.SessionQuery{
 		After: in.Cursor, Limit: in.Limit, Order: orders[in.Sort],
 		Search: in.Search, Username: in.Username, Listener: in.Listener,
@@ -166,6 +166,13 @@ func (h *Handler) listClients(_ context.Context, in *listClientsInput) (*body[cl
 	if in.Connected != "" {
 		connected := in.Connected == "true"
 		q.Connected = &connected
+	}
+	if q.Order != mqtt.SessionsAnyOrder || q.Search != "" || q.Username != "" || q.Listener != "" || q.Connected != nil {
+		done, ok := h.scans.begin(ctx)
+		if !ok {
+			return nil, huma.Error503ServiceUnavailable(textBusy)
+		}
+		defer done()
 	}
 	page, err := h.server.Sessions(q)
 	if err != nil {

@@ -77,6 +77,12 @@ func (h *Handler) comqttClients(w http.ResponseWriter, r *http.Request) {
 	if size := readPagesAs(r, "page_size"); size > 0 {
 		p.size = min(size, 100)
 	}
+	done, ok := h.scans.begin(r.Context())
+	if !ok {
+		comqttError(w, http.StatusServiceUnavailable, textBusy)
+		return
+	}
+	defer done()
 	got, err := h.server.Sessions(mqtt.SessionQuery{
 		Order: mqtt.SessionsByClientID, Offset: p.offset(), Limit: p.size, Search: r.URL.Query().Get("search"),
 	})

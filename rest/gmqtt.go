@@ -117,6 +117,12 @@ func (h *Handler) gmqttSessions(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) gmqttSessionList(w http.ResponseWriter, r *http.Request, q mqtt.SessionQuery, page func([]mqtt.SessionInfo, gmqttPages) any) {
 	p := readPages(r)
 	q.Order, q.Limit = mqtt.SessionsByConnectedAt, p.size
+	done, ok := h.scans.begin(r.Context())
+	if !ok {
+		plain(w, http.StatusServiceUnavailable, textBusy)
+		return
+	}
+	defer done()
 	for {
 		q.Offset = p.offset()
 		got, err := h.server.Sessions(q)
@@ -152,6 +158,12 @@ func (h *Handler) gmqttSession(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) gmqttSubscriptions(w http.ResponseWriter, r *http.Request) {
 	p := readPages(r)
 	q := mqtt.SubscriptionQuery{Order: mqtt.SubscriptionsByTime, Limit: p.size, ClientID: r.PathValue("id")}
+	done, ok := h.scans.begin(r.Context())
+	if !ok {
+		plain(w, http.StatusServiceUnavailable, textBusy)
+		return
+	}
+	defer done()
 	for {
 		q.Offset = p.offset()
 		got, err := h.server.Subscriptions(q)

@@ -238,3 +238,29 @@ func TestGmqttPages(t *testing.T) {
 		}
 	}
 }
+
+// Listings that look at every session take turns, and give up in the end.
+func TestCostlyListingsTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := mqtttest.NewServerWith(t, &mqtt.Options{SysTopicResendInterval: -1})
+		h := newGmqtt(t, s)
+		done, ok := h.scans.begin(t.Context())
+		if !ok {
+			t.Fatal("the first has to wait")
+		}
+		for path, status := range map[string]int{
+			"/clients": 503, "/sessions": 503, "/subscriptions": 503, "/api/v1/clients?sort=queued": 503, "/api/v1/clients?search=x": 503,
+			"/api/v1/subscriptions": 503, "/api/v1/mqtt/clients": 503, "/api/v1/clients": 200, "/api/v1/subscriptions?client_id=c": 200,
+		} {
+			began := time.Now()
+			if w := ask(t, h, http.MethodGet, path, nil); w.Code != status || (status == 503) != (time.Since(began) == scanPatience) {
+				t.Errorf("%s: %d after %v", path, w.Code, time.Since(began))
+			}
+		}
+		time.AfterFunc(time.Second, done)
+		if w := ask(t, h, http.MethodGet, "/clients", nil); w.Code != http.StatusOK {
+			t.Errorf("after the other: %d", w.Code)
+		}
+	})
+}

@@ -35,6 +35,7 @@ type Handler struct {
 	life     *lifeEvents
 	series   *series
 
+	scans     scans
 	streams   atomic.Int64 // open now
 	traces    atomic.Int64 // among them
 	streamIDs atomic.Uint32
@@ -52,7 +53,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		server: o.Server, options: o, log: o.Logger, auditLog: o.Audit, login: newLogin(&o),
 		origins: http.NewCrossOriginProtection(), mux: http.NewServeMux(),
-		life: newLifeEvents(), series: newSeries(o.Server), done: make(chan struct{}),
+		life: newLifeEvents(), series: newSeries(o.Server), scans: make(scans, 1), done: make(chan struct{}),
 	}
 	if h.auditLog == nil {
 		h.auditLog = o.Logger

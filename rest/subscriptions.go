@@ -91,7 +91,7 @@ func (h *Handler) subscriptionOperations(a huma.API) {
 	register(a, operation{
 		id: "listSubscriptions", method: http.MethodGet, path: "/subscriptions", scope: ScopeRead, tag: "subscriptions",
 		summary: "List subscriptions", about: "Select by at most one of client_id, filter and topic.",
-		errors: []int{http.StatusBadRequest},
+		errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable},
 	}, h.listSubscriptions)
 	register(a, operation{
 		id: "subscribeClient", method: http.MethodPost, path: "/clients/{client_id}/subscribe", scope: ScopeAdmin, tag: "subscriptions",
@@ -105,10 +105,17 @@ func (h *Handler) subscriptionOperations(a huma.API) {
 	}, h.unsubscribeClient)
 }
 
-func (h *Handler) listSubscriptions(_ context.Context, in *listSubscriptionsInput) (*body[subscriptionPage], error) {
+func (h *Handler) listSubscriptions(ctx context.Context, in *listSubscriptionsInput) (*body[subscriptionPage], error) {
 	q := mqtt.SubscriptionQuery{After: in.Cursor, Limit: in.Limit, ClientID: in.ClientID, Filter: in.Filter, Topic: in.Topic}
 	if in.Sort == "at" {
 		q.Order = mqtt.SubscriptionsByTime
+	}
+	if q.ClientID == "" {
+		done, ok := h.scans.begin(ctx)
+		if !ok {
+			return nil, huma.Error503ServiceUnavailable(textBusy)
+		}
+		defer done()
 	}
 	page, err := h.server.Subscriptions(q)
 	if err != nil {
