@@ -18,7 +18,7 @@ type disk struct {
 	memory *memory.Store
 
 	mu      sync.Mutex
-	handles int // only the newest writes: those before it have crashed
+	servers int // only the newest one writes: those before it have crashed
 	failure error
 	stopped chan struct{} // not nil: writes wait
 }
@@ -45,20 +45,26 @@ func (d *disk) stop() (resume func()) {
 	}
 }
 
-func (d *disk) open() (kv.KV, error) {
+func (d *disk) open(server int) (kv.KV, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if server != d.servers {
+		return nil, errCrashed
+	}
 	if d.failure != nil && !kv.Refused(d.failure) {
 		return nil, d.failure
 	}
-	d.handles++
-	return &handle{disk: d, number: d.handles, KV: d.memory}, nil
+	return &handle{disk: d, server: server, KV: d.memory}, nil
 }
 
 // store is for one server.
 func (d *disk) store(t *testing.T) mqtt.Store {
 	t.Helper()
-	s, err := storage.New(d.open, storage.Options{})
+	d.mu.Lock()
+	d.servers++
+	server := d.servers
+	d.mu.Unlock()
+	s, err := storage.New(func() (kv.KV, error) { return d.open(server) }, storage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +75,7 @@ func (d *disk) store(t *testing.T) mqtt.Store {
 type handle struct {
 	kv.KV
 	disk   *disk
-	number int
+	server int
 }
 
 var errCrashed = errors.New("this server has crashed")
@@ -82,10 +88,10 @@ func (h *handle) Apply(b *kv.Batch, durable bool) error {
 		<-stopped
 	}
 	h.disk.mu.Lock()
-	failure, number := h.disk.failure, h.disk.handles
+	failure, newest := h.disk.failure, h.disk.servers
 	h.disk.mu.Unlock()
 	switch {
-	case number != h.number:
+	case newest != h.server:
 		return errCrashed
 	case failure != nil && (!kv.Refused(failure) || b.Grows()):
 		return failure

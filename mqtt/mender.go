@@ -58,34 +58,24 @@ func (s *Server) storeChanged(err error) {
 }
 
 const (
-	tendInterval   = time.Second
-	totalsInterval = 5 * tendInterval
-	mendMaximum    = time.Minute
+	tendInterval = 5 * time.Second
+	mendFirst    = time.Second
+	mendMaximum  = time.Minute
 )
 
 // tendStore is started by Serve, where there is a store: it writes the totals
 // and the time now and then, and mends. It ends with the server.
 func (s *Server) tendStore() {
-	ticker := time.NewTicker(tendInterval)
-	defer ticker.Stop()
-	var written, mended instant
-	pause := tendInterval
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-ticker.C:
-		}
-		now := s.clock.now()
+	var mended instant
+	pause := mendFirst
+	for s.wait(tendInterval) {
 		if s.options.Store.Err() != nil {
 			continue
 		}
-		if now-written >= instant(totalsInterval) {
-			written = now
-			s.storeTotals()
-		}
+		s.storeTotals()
+		now := s.clock.now()
 		if !s.mender.missed.Load() {
-			pause = tendInterval
+			pause = mendFirst
 		} else if now-mended >= instant(pause) {
 			mended, pause = now, min(2*pause, mendMaximum)
 			s.mend()

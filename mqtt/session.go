@@ -129,6 +129,17 @@ func (s *session) limits() queueLimits {
 	return limits
 }
 
+// queueLimits are the limits of the queue alone, which shares them with the
+// backlog. s.mu is held.
+func (s *session) queueLimits() queueLimits {
+	limits := s.limits()
+	if b := s.backlog; b != nil {
+		limits.messages -= b.len()
+		limits.bytes -= b.bytes()
+	}
+	return limits
+}
+
 // attach makes c the session's Network Connection and returns the one it
 // replaces, nil if none. What was in flight will be sent again on it.
 func (s *session) attach(c *Client, expiry uint32) (old *Client) {
