@@ -9,7 +9,7 @@ SEED     ?=
 
 .DEFAULT_GOAL := test
 
-.PHONY: test check lint fuzz cover crash paho conformance cross tidy generated deb bench clean
+.PHONY: test check lint fuzz cover crash paho conformance config-docs cross tidy generated deb bench clean
 
 # The client libraries of internal/interop/clients are a module of their own,
 # and race with themselves, so that tests with them run without -race. -mod=mod
@@ -46,6 +46,9 @@ paho: ## run the Eclipse Paho interoperability suite: make paho DIR=checkout
 conformance: ## write docs/conformance.md from the tags in the tests
 	$(GO) run ./internal/conformance/gen
 
+config-docs: ## write the generated parts of docs/ about the configuration
+	$(GO) run ./internal/config/gen
+
 cross: ## build and vet for every system we promise
 	scripts/cross.sh
 
@@ -56,8 +59,8 @@ tidy: ## fail if go.mod lists too much or too little
 	$(GO) mod tidy -C deploy/test -diff
 	$(GO) mod tidy -C tools/deb -diff
 
-generated: conformance ## fail if a generated file is not committed as generated
-	git diff --exit-code -- docs/conformance.md
+generated: conformance config-docs ## fail if a generated file is not committed as generated
+	git diff --exit-code -- docs/conformance.md docs/configuration.md docs/linnet.schema.json
 
 deb: ## build the Debian package
 	scripts/deb.sh

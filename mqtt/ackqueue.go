@@ -16,6 +16,7 @@ type ackQueue struct {
 	mu   sync.Mutex
 	list []pendingAck
 	head int
+	over bool // a refusal ends the connection: nothing more is acknowledged on it
 }
 
 // pendingAck is a PUBACK, PUBREC or PUBCOMP.
@@ -36,6 +37,9 @@ const maximumPendingAcks = 4096
 func (q *ackQueue) push(a pendingAck) (ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if a.ready && q.over {
+		return true // it will be sent again, behind what was refused
+	}
 	if a.ready && q.head == len(q.list) {
 		return false
 	}
@@ -66,7 +70,12 @@ func (q *ackQueue) resolve(n int, err error) {
 			}
 		}
 		q.head++
-		q.client.settleAck(*a)
+		if q.over && a.refusal == nil {
+			continue
+		}
+		if q.client.settleAck(*a) {
+			q.over = true
+		}
 	}
 	if q.head == len(q.list) {
 		q.list, q.head = q.list[:0], 0
@@ -82,11 +91,12 @@ func (q *ackQueue) resolve(n int, err error) {
 
 // settleAck sends an acknowledgement that waited. One whose message could not be
 // stored is a refusal: a v5 client gets the Reason Code, a v3 client, which has
-// no words for it, is disconnected, so that it sends the message again.
-func (c *Client) settleAck(a pendingAck) {
+// no words for it, is disconnected, so that it sends the message again: then ends
+// is true, and what stands behind it must not be acknowledged.
+func (c *Client) settleAck(a pendingAck) (ends bool) {
 	if a.refusal == nil {
 		c.appendAck(a.t, a.id, a.code)
-		return
+		return false
 	}
 	c.server.stats.refuse(codeFor(a.refusal))
 	if c.server.limited.allows() {
@@ -99,9 +109,10 @@ func (c *Client) settleAck(a pendingAck) {
 	}
 	if c.version != packets.V5 || a.t == packets.TypePubcomp {
 		c.server.spawn(func() { c.stop(a.refusal) })
-		return
+		return true
 	}
 	c.refuseAck(a.t, a.id, a.refusal)
+	return false
 }
 
 // deferAck has an acknowledgement wait for the commit that follows.

@@ -459,3 +459,34 @@ func TestDurabilityInConnack(t *testing.T) {
 		}
 	})
 }
+
+// A store that stands still bounds what waits for it: readers stop reading.
+func TestASlowStoreSlowsPublishersDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		sub := dial(t, s, packets.V5, "sub")
+		sub.Subscribe("t", 1)
+		sub.Close()
+		pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+		synctest.Wait()
+		resume := d.stop()
+		const messages = 100
+		payload := make([]byte, 1<<20-100)
+		go func() { //arch:ok ends when the server has read everything
+			for i := range messages {
+				pub.Send(&packets.Publish{Topic: "t", Payload: payload, QoS: 1, PacketID: uint16(i + 1)})
+			}
+		}()
+		synctest.Wait()
+		if pending := s.Options().Store.Pending(); pending < 60<<20 || pending > 68<<20 {
+			t.Errorf("%d bytes wait for the store", pending)
+		}
+		resume()
+		for i := range messages {
+			if ack := mqtttest.Expect[*packets.Puback](pub); ack.PacketID != uint16(i+1) || ack.Code.Failed() {
+				t.Fatalf("PUBACK %d %v, want %d", ack.PacketID, ack.Code, i+1)
+			}
+		}
+	})
+}

@@ -182,3 +182,23 @@ func (s *Server) reloadSession(from *StoredSession, lived time.Time) *session {
 		SessionExpiryInterval: from.SessionExpiryInterval, DisconnectedAt: since, Will: from.Will,
 	}, b)
 }
+
+// maximumStorePending is how many bytes may be on their way to the store before
+// readers wait.
+const maximumStorePending = 64 << 20
+
+// awaitStore makes a reader wait while too much is on its way to the store.
+func (s *Server) awaitStore() {
+	if s.options.Store == nil || s.options.Store.Pending() <= maximumStorePending {
+		return
+	}
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for s.options.Store.Pending() > maximumStorePending/2 {
+		select {
+		case <-s.done:
+			return
+		case <-ticker.C:
+		}
+	}
+}

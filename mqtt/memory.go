@@ -86,6 +86,7 @@ func (s *Server) admitPartial(size int) error {
 
 // slowDown makes a reader wait a little while memory is short.
 func (s *Server) slowDown() {
+	s.awaitStore()
 	if !s.tight.Load() {
 		return
 	}

@@ -51,18 +51,18 @@ func newRules[R rule](all []R) *rules[R] {
 // of returns the rules that may be about a requester, in order.
 func (x *rules[R]) of(r *Request) iter.Seq[R] {
 	return func(yield func(R) bool) {
-		lists := [...][]int{x.byClientID[r.ClientID], x.byUsername[r.Username], x.others}
+		lists := [][]int{x.byClientID[r.ClientID], x.byUsername[r.Username], x.others}
 		for {
-			first := -1
-			for i, list := range lists {
-				if len(list) > 0 && (first < 0 || list[0] < lists[first][0]) {
-					first = i
+			var next *[]int
+			for i := range lists {
+				if list := &lists[i]; len(*list) > 0 && (next == nil || (*list)[0] < (*next)[0]) {
+					next = list
 				}
 			}
-			if first < 0 || !yield(x.all[lists[first][0]]) {
+			if next == nil || !yield(x.all[(*next)[0]]) {
 				return
 			}
-			lists[first] = lists[first][1:]
+			*next = (*next)[1:]
 		}
 	}
 }

@@ -83,7 +83,7 @@ on port 8083. "linnet <command> --help" tells more about a command.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	serve := newServe(std)
 	root.AddCommand(
-		serve, newPub(std), newSub(std), newBench(std), newPasswd(std), newACL(std), newCerts(std),
+		serve, newPub(std), newSub(std), newBench(std), newPasswd(std), newACL(std), newConfig(std), newCerts(std),
 		newStore(std), newHealthcheck(), newVersion(std),
 	)
 	root.AddCommand(apiCommands(std)...)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -48,11 +49,11 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 func TestContextEndsTheBroker(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	cfg.Listeners = []config.Listener{{ID: "unix", Protocol: config.Unix, Address: filepath.Join(t.TempDir(), "s")}}
+	cfg.Listeners = []config.Listener{config.NewListener("unix", config.Unix, filepath.Join(t.TempDir(), "s"))}
 	cfg.DataDir = filepath.Join(t.TempDir(), "a", "b")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := runBroker(ctx, cfg, streams{err: io.Discard}); err != nil {
+	if err := runBroker(ctx, func() (*config.Config, error) { return cfg, nil }, streams{err: io.Discard}); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Stat(cfg.DataDir); err != nil || info.Mode().Perm() != 0o700 {
@@ -72,7 +73,7 @@ func TestNewBrokerLeavesNothingOpen(t *testing.T) {
 		{"trusted proxy", config.Listener{ID: "x", Protocol: config.TCP, Address: ":0", ProxyTrusted: []string{"all"}}, `trusted proxy "all"`},
 		{"origin", config.Listener{ID: "x", Protocol: config.WebSocket, Address: ":0", Origins: []string{"example.com"}}, "WebsocketOrigins"},
 		{"the same ID", config.Listener{ID: "good", Protocol: config.TCP, Address: ":0"}, "exists already"},
-		{"authorities", config.Listener{ID: "x", Protocol: config.TLS, Address: ":0", TLS: &config.Certificates{CertFile: "none", KeyFile: "none"}}, "load certificate none"},
+		{"authorities", config.Listener{ID: "x", Protocol: config.TLS, Address: ":0", TLS: config.Certificates{CertFile: "none", KeyFile: "none"}}, "load certificate none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config.Default()
@@ -104,8 +105,8 @@ func TestServerTLSErrors(t *testing.T) {
 		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: true}, "no such file"},
 		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: true}, "holds no certificate"},
 	} {
-		l := &config.Listener{ID: "l", Protocol: config.TLS, TLS: &tt.files}
-		if _, err := serverTLS(l, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		l := &config.Listener{ID: "l", Protocol: config.TLS, TLS: tt.files}
+		if _, err := loadCertificates(l, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -113,15 +114,82 @@ func TestServerTLSErrors(t *testing.T) {
 
 func TestCapabilitiesReachTheBroker(t *testing.T) {
 	t.Parallel()
-	cfg := config.Default()
-	cfg.Capabilities = config.Capabilities{
-		MaximumClients: 1, MaximumPacketSize: 200, ReceiveMaximum: 3, TopicAliasMaximum: 4, SessionExpiryInterval: 5, ServerKeepAlive: 6,
+	text := `
+capabilities:
+  maximum_session_expiry_interval: 1h
+  maximum_message_expiry_interval: 2d
+  receive_maximum: 3
+  maximum_inflight: 4
+  maximum_qos: 0
+  maximum_packet_size: 5KiB
+  topic_alias_maximum: 0
+  retain_available: false
+  wildcard_subscription_available: false
+  subscription_identifiers_available: false
+  shared_subscription_available: false
+  minimum_protocol_version: 3.1.1
+  server_keep_alive: 6s
+  response_information: info
+  server_reference: other
+  compatibilities: {obscure_not_authorized: true, passive_client_disconnect: true, always_return_response_info: true}
+limits:
+  maximum_clients: 7
+  maximum_subscriptions_per_client: 19
+  memory_budget: 8MiB
+  connect_timeout: 9s
+  maximum_connect_packet_size: 10KiB
+  maximum_client_writes_pending: 11KiB
+  read_buffer_size: 12KiB
+  write_buffer_size: 13KiB
+sessions: {open_to_any_user: true, shared_strategy: hash_topic, retry_interval: 14s}
+queues:
+  maximum_messages: 15
+  maximum_bytes: 16KiB
+  durable_maximum_messages: 17
+  durable_maximum_bytes: 18KiB
+  policy: reject_publish
+  qos0_messages: true
+sys: {interval: off}
+store:
+  durability: os
+  announce_durability: true
+  topics: [{filter: a/#, durability: none}]
+listeners: [{id: one, durability: none}, {id: two}]
+`
+	cfg, err := config.Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := mqtt.New(options(cfg, slog.New(slog.DiscardHandler))).Options()
-	c := got.Capabilities
-	if c.MaximumClients != 1 || c.MaximumPacketSize != 200 || c.ReceiveMaximum != 3 || c.TopicAliasMaximum != 4 ||
-		c.MaximumSessionExpiryInterval != 5 || got.ServerKeepAlive != 6 {
-		t.Errorf("have %+v", got)
+	want := mqtt.Options{
+		SysTopicResendInterval: -1, ClientNetReadBufferSize: 12 << 10, ClientNetWriteBufferSize: 13 << 10, ConnectTimeout: 9 * time.Second,
+		MaximumConnectPacketSize: 10 << 10, RetryInterval: 14 * time.Second, ServerKeepAlive: 6, SharedStrategy: mqtt.HashTopic,
+		SessionsOpenToAnyUser: true, Durability: mqtt.DurabilityOS, AnnounceDurability: true,
+		TopicDurability:    []mqtt.TopicDurability{{Filter: "a/#", Durability: mqtt.DurabilityNone}},
+		ListenerDurability: map[string]mqtt.Durability{"one": mqtt.DurabilityNone},
+		MemoryBudget:       8 << 20, ResponseInformation: "info", ServerReference: "other",
+		Capabilities: mqtt.Capabilities{
+			MaximumSessionExpiryInterval: 3600, MaximumMessageExpiryInterval: 172_800, ReceiveMaximum: 3, MaximumInflight: 4, MaximumQos: mqtt.QoS0Only,
+			MaximumPacketSize: 5 << 10, NoTopicAliases: true, RetainAvailable: mqtt.Unavailable, WildcardSubAvailable: mqtt.Unavailable,
+			SubIDAvailable: mqtt.Unavailable, SharedSubAvailable: mqtt.Unavailable, MinimumProtocolVersion: 4, MaximumClients: 7, MaximumSubscriptionsPerClient: 19,
+			MaximumClientWritesPending: 11 << 10, MaximumQueueMessages: 15, MaximumQueueBytes: 16 << 10, MaximumDurableQueueMessages: 17,
+			MaximumDurableQueueBytes: 18 << 10, QueuePolicy: mqtt.RejectPublish, QueueQoS0Messages: true,
+			Compatibilities: mqtt.Compatibilities{ObscureNotAuthorized: true, PassiveClientDisconnect: true, AlwaysReturnResponseInfo: true},
+		},
+	}
+	got := mqtt.New(options(cfg, nil)).Options()
+	got.Logger, got.Version = nil, ""
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("have %+v\nwant %+v", got, want)
+	}
+}
+
+// The defaults of the configuration are those of the library.
+func TestDefaultsAreTheLibrarys(t *testing.T) {
+	t.Parallel()
+	got, want := mqtt.New(options(config.Default(), nil)).Options(), mqtt.New(nil).Options()
+	got.Logger, want.Logger, got.Version = nil, nil, ""
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("have %+v\nwant %+v", got, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,9 @@ type summary struct {
 	access    string
 	admin     string // the management API, "" if it is off
 	adminURL  string
+	open      []string // listeners that admit everybody
+	users     bool     // those of files are admitted and nobody else
+	local     bool     // clients of this machine are admitted and nobody else
 	dataDir   string
 	openFiles uint64
 }
@@ -43,25 +47,57 @@ func summarise(cfg *config.Config, srv *mqtt.Server) summary {
 			continue // of nobody's configuration
 		}
 		address, everywhere := reachableAt(l.Address())
-		url := urlSchemes[c.Protocol] + "://" + address + c.Path
+		path := c.Path
+		if path == "*" {
+			path = config.DefaultWSPath // as good as any
+		}
+		url := urlSchemes[c.Protocol] + "://" + address + path
 		s.urls = append(s.urls, url)
 		if everywhere {
 			url += "   (at every address of this machine)"
 		}
 		s.places = append(s.places, [2]string{spoken[c.Protocol], url})
 		if s.try == nil && (c.Protocol == config.TCP || c.Protocol == config.WebSocket || c.Protocol == config.Unix) {
-			target := connectArgs(c.Protocol, l.Address(), c.Path)
+			target := connectArgs(c.Protocol, l.Address(), path)
 			s.try = []string{
 				"linnet sub" + target + " -t 'hello/#' -v",
 				"linnet pub" + target + " -t hello/world -m hi",
 			}
 		}
 	}
-	s.access = "clients of this machine only; --allow-anonymous admits everybody"
-	if cfg.AllowAnonymous {
-		s.access = "EVERYBODY, without asking who it is (--allow-anonymous)"
-	}
+	s.admitted(cfg)
 	return s
+}
+
+// admitted fills in who is let in.
+func (s *summary) admitted(cfg *config.Config) {
+	local, all := false, true
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		switch rule := cfg.AnonymousAt(l); {
+		case !l.ForClients():
+		case rule == config.Everybody:
+			s.open = append(s.open, l.ID)
+		default:
+			all = false
+			local = local || rule == config.Loopback
+		}
+	}
+	files := cfg.Access.KnowsUsers()
+	switch {
+	case files && len(s.open) == 0 && !local:
+		s.access = "users of " + strings.Join(slices.DeleteFunc([]string{cfg.Access.PasswordFile, cfg.Access.LedgerFile}, func(f string) bool { return f == "" }), " and ")
+		s.users = true
+	case all:
+		s.access = "EVERYBODY, without asking who it is"
+	case len(s.open) > 0:
+		s.access = "EVERYBODY at " + strings.Join(s.open, ", ") + ", without asking who it is"
+	case local:
+		s.local = true
+		s.access = "clients of this machine only; --allow-anonymous admits everybody"
+	default:
+		s.access = "nobody: access.anonymous says so, and there are no other rules"
+	}
 }
 
 // connectArgs are the arguments that lead pub and sub to a listener.

@@ -17,7 +17,7 @@ import (
 )
 
 // certificates is the script command that writes an authority, a server's
-// certificate for localhost and a client's.
+// certificate for localhost, a client's, and one that expired.
 func certificates(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: certificates")
@@ -45,7 +45,12 @@ func writeCertificates(dir string) error {
 			return err
 		}
 	}
-	return nil
+	expired := &x509.Certificate{
+		SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC),
+	}
+	_, err = writePair(dir, "expired.pem", "expired.key", expired, ca, caKey)
+	return err
 }
 
 // writePair writes a certificate that parentKey signs, or its own key if that is nil.

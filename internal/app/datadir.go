@@ -28,7 +28,7 @@ func openDataDir(path string) (*dataDir, error) {
 	name := filepath.Join(path, "lock")
 	lock, err := lockFile(name)
 	if errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("data directory %s is in use by %s: stop that one, or give this one a directory of its own with --data", path, holder(name))
+		return nil, &inUseError{path, holder(name)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: lock it: %w; see that this user may write there, or name another with --data", path, plainPath(err))
@@ -39,6 +39,16 @@ func openDataDir(path string) (*dataDir, error) {
 	}
 	return &dataDir{path, lock}, nil
 }
+
+// inUseError says who uses a data directory.
+type inUseError struct{ path, holder string }
+
+func (e *inUseError) Error() string {
+	return fmt.Sprintf("data directory %s is in use by %s: stop that one, or give this one a directory of its own with --data", e.path, e.holder)
+}
+
+// Unwrap returns errLocked.
+func (*inUseError) Unwrap() error { return errLocked }
 
 // writePID notes who holds the lock.
 func writePID(lock *os.File) error {

@@ -1,40 +1,80 @@
 package app
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/linnetmq/linnet/internal/config"
+	"github.com/linnetmq/linnet/internal/logfile"
 )
 
-// openLog makes the logger, and tells whether its lines are text. The closer
-// closes the file, if there is one.
-func openLog(cfg *config.Log, stderr io.Writer) (log *slog.Logger, text bool, closer func() error, err error) {
-	closer = func() error { return nil }
-	if cfg.Off {
-		return slog.New(slog.DiscardHandler), cfg.Format != "json" && isTerminal(stderr), closer, nil
+// logs are where the log goes, and what a reload may change about it.
+type logs struct {
+	*slog.Logger
+	text  bool // its lines are text, not JSON
+	level slog.LevelVar
+	file  *logfile.File // nil if there is none
+}
+
+// openLogs makes the logger. The caller closes it.
+func openLogs(cfg *config.Log, stderr io.Writer) (*logs, error) {
+	l := &logs{Logger: slog.New(slog.DiscardHandler)}
+	if err := l.setLevel(cfg.Level); err != nil {
+		return nil, err
 	}
 	out := stderr
-	if cfg.File != "" {
-		file, err := os.OpenFile(cfg.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
-			return nil, false, nil, fmt.Errorf("open log file: %w", err)
+	if cfg.File != "" && cfg.Output != "off" && cfg.Output != "stderr" {
+		var err error
+		if l.file, err = logfile.Open(cfg.File, logfile.Options{
+			MaximumSize: cfg.MaximumSize, MaximumAge: cfg.MaximumAge, MaximumBackups: cfg.MaximumBackups, Compress: cfg.Compress,
+		}); err != nil {
+			return nil, err
 		}
-		out, closer = file, file.Close
+		out = l.file
 	}
+	if cfg.Output == "both" {
+		out = io.MultiWriter(l.file, stderr)
+	}
+	l.text = cfg.Format == "text" || cfg.Format == "" && isTerminal(out)
+	opts := &slog.HandlerOptions{Level: &l.level}
+	switch {
+	case cfg.Output == "off":
+		l.text = cfg.Format != "json" && isTerminal(stderr)
+	case l.text:
+		l.Logger = slog.New(slog.NewTextHandler(out, opts))
+	default:
+		l.Logger = slog.New(slog.NewJSONHandler(out, opts))
+	}
+	return l, nil
+}
+
+// setLevel sets the least level that is logged.
+func (l *logs) setLevel(word string) error {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(strings.ToUpper(cfg.Level))); err != nil {
-		return nil, false, nil, fmt.Errorf("log level: %w", err)
+	if err := level.UnmarshalText([]byte(strings.ToUpper(word))); err != nil {
+		return errors.New("log level " + word + ": use debug, info, warn or error")
 	}
-	opts := &slog.HandlerOptions{Level: level}
-	text = cfg.Format == "text" || cfg.Format == "" && isTerminal(out)
-	if text {
-		return slog.New(slog.NewTextHandler(out, opts)), true, closer, nil
+	l.level.Set(level)
+	return nil
+}
+
+// reopen opens the log file anew, if there is one.
+func (l *logs) reopen() error {
+	if l.file == nil {
+		return nil
 	}
-	return slog.New(slog.NewJSONHandler(out, opts)), false, closer, nil
+	return l.file.Reopen()
+}
+
+// Close closes the file, if there is one.
+func (l *logs) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }
 
 // isTerminal reports whether somebody may be looking at w.

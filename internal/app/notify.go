@@ -44,19 +44,38 @@ func newNotifier() *notifier {
 	return n
 }
 
+// service tells systemd about a running broker.
+type service struct {
+	*notifier
+	log *slog.Logger
+}
+
 // notifyStart tells systemd that a broker serves, and from now on that it is
-// alive as long as its figures can be had. The returned function tells that it
-// is ending; it is to be called before the broker is shut down.
-func notifyStart(srv *mqtt.Server, log *slog.Logger) (stopping func()) {
-	n := newNotifier()
-	if err := n.ready("serving clients"); err != nil {
-		log.Warn("systemd cannot be told", "err", err)
+// alive as long as its figures can be had. The caller calls end before it shuts
+// the broker down.
+func notifyStart(srv *mqtt.Server, log *slog.Logger) *service {
+	s := &service{newNotifier(), log}
+	s.check(s.ready("serving clients"))
+	s.watch(func(context.Context) error { _ = srv.Stats(); return nil }) // it takes the server's locks
+	return s
+}
+
+// aroundReload tells of a reload, which tells the log about mistakes itself.
+func (s *service) aroundReload(reload func() error) {
+	s.check(s.reloading())
+	status := "serving clients"
+	if reload() != nil {
+		status = "serving clients; the configuration was not reloaded"
 	}
-	n.watch(func(context.Context) error { _ = srv.Stats(); return nil }) // it takes the server's locks
-	return func() {
-		if err := n.stopping(); err != nil {
-			log.Warn("systemd cannot be told", "err", err)
-		}
+	s.check(s.ready(status))
+}
+
+// end tells that the broker is ending.
+func (s *service) end() { s.check(s.stopping()) }
+
+func (s *service) check(err error) {
+	if err != nil {
+		s.log.Warn("systemd cannot be told", "err", err)
 	}
 }
 

@@ -124,7 +124,9 @@ func TestBrokerTellsSystemd(t *testing.T) {
 	cfg.DataDir = t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- runBroker(ctx, cfg, streams{err: io.Discard}) }()
+	go func() {
+		ended <- runBroker(ctx, func() (*config.Config, error) { return cfg, nil }, streams{err: io.Discard})
+	}()
 	if got := told(t, conn); got != "READY=1\nSTATUS=serving clients" {
 		t.Errorf("at the start: %q", got)
 	}

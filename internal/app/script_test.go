@@ -28,16 +28,18 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script. Besides testscript's commands they have:
 //
-//	start name regexp program args...   run in the background, wait for the regexp in its output
+//	start name regexp [VAR=value...] program args...
+//	                                    run in the background, wait for the regexp in its output
 //	finish name code                    wait for its end; output in name.out and name.err
-//	signal name INT|TERM|KILL           send a signal
+//	signal name INT|TERM|KILL|HUP           send a signal
+//	await name signal regexp        send a signal and wait for the regexp in what it logs then
 //	exits code program args...          run and compare the exit code
 //	eventually program args...          run again and again until it succeeds
 //	urls name                           set MQTT, WS, ... and PORT from a broker's line "ready"
 //	freeport VAR                        set a variable to a port nobody uses
 //	fillstore dir engine [keep]         write a store with 1000 retained and 2000 queued messages
 //	damage glob offset                  flip a bit of the files that match
-//	certificates                        write ca.pem, cert.pem, key.pem, client.pem, client.key
+//	certificates                        write ca.pem, cert.pem, key.pem, client.pem, client.key, expired.pem, expired.key
 //
 // and $name_PID for what was started.
 func TestScripts(t *testing.T) {
@@ -48,7 +50,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Deadline:            time.Now().Add(5 * time.Minute),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"start": start, "finish": finish, "signal": sendSignal, "exits": exits,
+			"start": start, "await": await, "finish": finish, "signal": sendSignal, "exits": exits,
 			"urls": urls, "freeport": freePort, "certificates": certificates, "eventually": eventually,
 			"fillstore": fillStore, "damage": damage,
 		},
@@ -75,6 +77,7 @@ type watched struct {
 	mu    sync.Mutex
 	b     bytes.Buffer
 	want  *regexp.Regexp
+	from  int             // where the search begins
 	found chan<- struct{} // has room for all that are written
 }
 
@@ -82,11 +85,18 @@ func (w *watched) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.b.Write(p)
-	if w.want != nil && w.want.Match(w.b.Bytes()) {
+	if w.want != nil && w.want.Match(w.b.Bytes()[w.from:]) {
 		w.want = nil
 		w.found <- struct{}{}
 	}
 	return len(p), nil
+}
+
+// watch looks for another text in what is written from now on.
+func (w *watched) watch(want *regexp.Regexp, found chan<- struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.want, w.found, w.from = want, found, w.b.Len()
 }
 
 func (w *watched) String() string {
@@ -100,6 +110,10 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: start name regexp program args...")
 	}
 	want := regexp.MustCompile(args[1])
+	var env []string
+	for strings.Contains(args[2], "=") {
+		env, args = append(env, args[2]), append(args[:2], args[3:]...)
+	}
 	path, err := lookPath(ts, args[2])
 	ts.Check(err)
 	found := make(chan struct{}, 2)
@@ -107,6 +121,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	p.cmd = exec.Command(path, args[3:]...)
 	p.cmd.Dir = ts.Getenv("WORK")
 	p.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("WORK"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.err
 	ts.Check(p.cmd.Start())
 	go func() {
@@ -129,6 +144,24 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case <-time.After(patience):
 		ts.Fatalf("waited in vain for %q: %s%s", args[1], p.out, p.err)
+	}
+}
+
+// await sends a signal, if one is named, and waits for what comes of it.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || signals[args[1]] == nil {
+		ts.Fatalf("usage: await name signal regexp")
+	}
+	p := started(ts, args[0])
+	found := make(chan struct{}, 1)
+	p.err.watch(regexp.MustCompile(args[2]), found)
+	ts.Check(p.cmd.Process.Signal(signals[args[1]]))
+	select {
+	case <-found:
+	case <-p.done:
+		ts.Fatalf("%s has ended without %q: %s", args[0], args[2], p.err)
+	case <-time.After(patience):
+		ts.Fatalf("waited in vain for %q: %s", args[2], p.err)
 	}
 }
 
@@ -179,11 +212,11 @@ func finish(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var signals = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
+var signals = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill, "HUP": syscall.SIGHUP}
 
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: signal name INT|TERM|KILL")
+		ts.Fatalf("usage: signal name INT|TERM|KILL|HUP")
 	}
 	ts.Check(started(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }

@@ -18,10 +18,10 @@ var aliases = map[string]string{
 
 // refused are flags of other brokers that Linnet does not have, and why.
 var refused = map[string]string{
-	"storage-way":     "storage cannot be chosen yet in this version; leave it out",
-	"auth-way":        "access rules cannot be chosen yet; clients of this machine are admitted, --allow-anonymous admits everybody",
+	"storage-way":     "the key store.engine of a configuration file chooses it; leave it out for the default",
+	"auth-way":        "the keys below access of a configuration file say who is admitted; --allow-anonymous admits everybody",
 	"auth-ds":         "there are no access rules from databases yet in this version",
-	"auth-path":       "there are no access rules from files yet in this version",
+	"auth-path":       "the keys below access of a configuration file name files of users and rules",
 	"quic":            "MQTT over QUIC is not offered; use --tls-port or --wsport",
 	"r":               "there is no cluster yet in this version, and its nodes need no router",
 	"router":          "there is no cluster yet in this version, and its nodes need no router",
@@ -36,9 +36,9 @@ var refused = map[string]string{
 	"members":         "there is no cluster yet in this version",
 	"grpc-enable":     "there is no cluster yet in this version, and it will not use gRPC",
 	"grpc-port":       "there is no cluster yet in this version, and it will not use gRPC",
-	"redis":           "there is no storage in Redis yet in this version",
-	"redis-pass":      "there is no storage in Redis yet in this version",
-	"redis-db":        "there is no storage in Redis yet in this version",
+	"redis":           "the keys store.engine and store.redis_url of a configuration file choose Redis",
+	"redis-pass":      "the keys store.engine and store.redis_url of a configuration file choose Redis",
+	"redis-db":        "the keys store.engine and store.redis_url of a configuration file choose Redis",
 	"nodes-file-dir":  "there is no cluster yet in this version",
 	"windowspipename": "named pipes are not offered; use --host 127.0.0.1",
 }

@@ -103,7 +103,7 @@ func configOf(t *testing.T, args string) (*config.Config, error) {
 	if err := flags.Parse(words); err != nil {
 		return nil, err
 	}
-	return f.config(flags)
+	return f.config(flags, nil)
 }
 
 func TestFlagsMakeListeners(t *testing.T) {
@@ -142,7 +142,7 @@ func TestFlagsMakeListeners(t *testing.T) {
 			var got []string
 			for _, l := range cfg.Listeners {
 				text := l.Protocol + " " + l.Address + l.Path
-				if l.TLS != nil {
+				if l.Secure() {
 					text = strings.TrimSpace(text + " " + l.TLS.CertFile + " " + l.TLS.KeyFile + " " + l.TLS.CAFile)
 				}
 				got = append(got, text)
@@ -161,8 +161,8 @@ func TestOtherFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	want.Workers, want.AllowAnonymous, want.DataDir, want.ShutdownTimeout = 7, true, "d", 3e9
-	want.Log = config.Log{Off: true, File: "l", Level: "debug", Format: "json"}
+	want.Workers, want.Access.Anonymous, want.DataDir, want.ShutdownTimeout = 7, config.Everybody, "d", 3e9
+	want.Log.Output, want.Log.Level, want.Log.Format = "off", "debug", "json"
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("have %+v, want %+v", cfg, want)
 	}
@@ -179,9 +179,9 @@ func TestFlagMistakes(t *testing.T) {
 		{"-ws mqtt", "flag --wsport: port"},
 		{"-http x", "flag --http: port"},
 		{"--tls-port 8883", "both --cert and --key"},
-		{"--shutdown-timeout -1s", "shutdown timeout"},
-		{"--data=", "data directory"},
-		{"-c testdata/hmq.json -ws off -p off --tls-port off", "no listener"},
+		{"--shutdown-timeout -1s", "shutdown_timeout: \"-1s\" is not allowed"},
+		{"--data=", "data_dir: "},
+		{"-c testdata/hmq.json -ws off -p off --tls-port off", "no listener for clients"},
 		{"-c testdata/tcp.json -wsp /x", "--wspath needs --wsport"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

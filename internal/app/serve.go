@@ -2,10 +2,13 @@ package app
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/linnetmq/linnet/internal/config"
 )
 
 // flagGroups are the headings of the usage text and the flags below each.
@@ -29,15 +32,15 @@ func newServe(std streams) *cobra.Command {
 		Long: `Run the broker until it gets SIGINT or SIGTERM.
 
 Without configuration it serves MQTT on port 1883 and MQTT over WebSocket on
-port 8083, path /mqtt. Flags win over the file, the file over the defaults.
-Long flags may have one dash or two: -ws 8083, -config file.`,
+port 8083, path /mqtt. Flags win over environment variables (LINNET_...), those
+over the file, the file over the defaults. "linnet config" tells about files.
+Long flags may have one dash or two: -ws 8083, -config file.
+
+SIGHUP makes it read the configuration again.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.config(cmd.Flags())
-			if err != nil {
-				return err
-			}
-			return runBroker(cmd.Context(), cfg, std)
+			load := func() (*config.Config, error) { return f.config(cmd.Flags(), os.Environ()) }
+			return runBroker(cmd.Context(), load, std)
 		},
 	}
 	f.register(cmd.Flags())

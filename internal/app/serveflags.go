@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +43,9 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.admin, "admin", config.DefaultAdmin, "`port` or host:port of the management API; a port alone is for this machine only; off for none")
 	flags.BoolVar(&f.allowAnonymous, "allow-anonymous", false, "admit every client from everywhere without asking who it is")
 	flags.StringVar(&f.data, "data", config.DefaultData, "`directory` for the broker's data, made when missing")
-	flags.StringVar(&f.durability, "durability", config.DefaultDurability, "what acknowledgements wait for: fsync, os or none")
+	flags.StringVar(&f.durability, "durability", config.Fsync, "what acknowledgements wait for: fsync, os or none")
 	flags.DurationVar(&f.shutdownTimeout, "shutdown-timeout", 10*time.Second, "how long clients may take their last messages at the end")
-	flags.StringVarP(&f.configFile, "config", "c", "", "configuration `file`: hmq's JSON")
+	flags.StringVarP(&f.configFile, "config", "c", "", "configuration `file`: YAML, or hmq's JSON (or the variable LINNET_CONFIG)")
 	flags.BoolVarP(&f.debug, "debug", "d", false, "log what every client does")
 	flags.StringVar(&f.logLevel, "log-level", "info", "`level`: debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "", "`format`: text or json (default: text on a terminal, else json)")
@@ -51,13 +53,12 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.logEnable, "log-enable", true, "log at all")
 }
 
-// config is the configuration: defaults, then the file, then the flags given.
-func (f *serveFlags) config(flags *pflag.FlagSet) (*config.Config, error) {
-	cfg := config.Default()
-	if f.configFile != "" {
-		if err := cfg.LoadHMQ(f.configFile); err != nil {
-			return nil, err
-		}
+// config is the configuration: defaults, then the file, then the environment,
+// then the flags given.
+func (f *serveFlags) config(flags *pflag.FlagSet, environ []string) (*config.Config, error) {
+	cfg, err := config.Load(f.configFile, environ)
+	if err != nil {
+		return nil, err
 	}
 	if flags.Changed("host") {
 		cfg.SetHost(f.host)
@@ -71,16 +72,22 @@ func (f *serveFlags) config(flags *pflag.FlagSet) (*config.Config, error) {
 		}
 	}
 	f.rest(cfg, flags)
-	if err := cfg.Validate(); err != nil {
-		return nil, usageError{err}
+	return cfg, f.judge(cfg.Validate())
+}
+
+// judge makes a mistake of nobody but the flags one of usage.
+func (f *serveFlags) judge(err error) error {
+	problems, ok := errors.AsType[config.Problems](err)
+	if ok && !slices.ContainsFunc(problems, func(p config.Problem) bool { return p.At != "" }) {
+		return usageError{err}
 	}
-	return cfg, nil
+	return err
 }
 
 // listeners applies the flags about listeners.
 func (f *serveFlags) listeners(cfg *config.Config, flags *pflag.FlagSet) error {
 	if flags.Changed("port") {
-		if err := f.listen(cfg, "port", f.port, config.Listener{ID: "mqtt", Protocol: config.TCP}); err != nil {
+		if err := f.listen(cfg, "port", f.port, target(cfg, "mqtt", config.TCP)); err != nil {
 			return err
 		}
 	}
@@ -91,18 +98,29 @@ func (f *serveFlags) listeners(cfg *config.Config, flags *pflag.FlagSet) error {
 		return err
 	}
 	if f.unix != "" {
-		cfg.Put(config.Listener{ID: "unix", Protocol: config.Unix, Address: f.unix})
+		l := target(cfg, "unix", config.Unix)
+		l.Address = f.unix
+		cfg.Put(l)
 	}
 	if flags.Changed("http") {
-		return f.listen(cfg, "http", f.http, config.Listener{ID: "http", Protocol: config.HTTP})
+		return f.listen(cfg, "http", f.http, target(cfg, "http", config.HTTP))
 	}
 	return nil
 }
 
+// target is a copy of the listener that a flag means: the first that speaks one
+// of the protocols, else a new one that speaks the first of them.
+func target(cfg *config.Config, id string, protocols ...string) config.Listener {
+	if l := cfg.ListenerFor(id, protocols...); l != nil {
+		return *l
+	}
+	return config.NewListener(id, protocols[0], "")
+}
+
 // adminAddress applies --admin.
 func (f *serveFlags) adminAddress(cfg *config.Config) (err error) {
-	cfg.Admin.Address = ""
-	if f.admin != "" && f.admin != "off" {
+	cfg.Admin.Address = config.Off
+	if f.admin != "" && f.admin != config.Off {
 		cfg.Admin.Address, err = address(f.admin, "127.0.0.1")
 	}
 	if err != nil {
@@ -147,11 +165,7 @@ func address(value, host string) (string, error) {
 
 // webSocket applies -ws and -wsp; a path alone leaves the port where it was.
 func (f *serveFlags) webSocket(cfg *config.Config, flags *pflag.FlagSet) error {
-	l := config.Listener{ID: "websocket", Protocol: config.WebSocket, Path: config.DefaultWSPath}
-	old := cfg.Listener(l.ID)
-	if old != nil {
-		l = *old
-	}
+	l := target(cfg, "websocket", config.WebSocket, config.WebSockets)
 	if flags.Changed("wspath") {
 		if !strings.HasPrefix(f.wsPath, "/") {
 			return usagef("flag --wspath: %q: begin it with a slash", f.wsPath)
@@ -161,7 +175,7 @@ func (f *serveFlags) webSocket(cfg *config.Config, flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("wsport"):
 		return f.listen(cfg, "wsport", f.wsPort, l)
-	case old != nil:
+	case cfg.Listener(l.ID) != nil:
 		cfg.Put(l)
 	case flags.Changed("wspath"):
 		return usagef("flag --wspath needs --wsport: the file switches WebSocket off")
@@ -175,10 +189,9 @@ func (f *serveFlags) tls(cfg *config.Config, flags *pflag.FlagSet) error {
 	if !given && !flags.Changed("tls-port") {
 		return nil
 	}
-	l := config.Listener{ID: "mqtts", Protocol: config.TLS, TLS: &config.Certificates{}}
-	port := "8883"
-	if old := cfg.Listener(l.ID); old != nil {
-		l, port = *old, old.Address
+	l, port := target(cfg, "mqtts", config.TLS), "8883"
+	if cfg.Listener(l.ID) != nil {
+		port = l.Address
 	}
 	if flags.Changed("tls-port") {
 		port = f.tlsPort
@@ -205,18 +218,27 @@ func (f *serveFlags) tls(cfg *config.Config, flags *pflag.FlagSet) error {
 // rest applies the flags that are about no listener.
 func (f *serveFlags) rest(cfg *config.Config, flags *pflag.FlagSet) {
 	for name, apply := range map[string]func(){
-		"worker":           func() { cfg.Workers = f.workers },
-		"allow-anonymous":  func() { cfg.AllowAnonymous = f.allowAnonymous },
+		"worker": func() { cfg.Workers = f.workers },
+		"allow-anonymous": func() {
+			cfg.SetAnonymous(map[bool]string{true: config.Everybody, false: ""}[f.allowAnonymous])
+		},
 		"data":             func() { cfg.DataDir = f.data },
-		"durability":       func() { cfg.Durability = f.durability },
+		"durability":       func() { cfg.Store.Durability = f.durability },
 		"shutdown-timeout": func() { cfg.ShutdownTimeout = f.shutdownTimeout },
 		"log-format":       func() { cfg.Log.Format = f.logFormat },
-		"log-file":         func() { cfg.Log.File = f.file },
-		"log-enable":       func() { cfg.Log.Off = !f.logEnable },
 	} {
 		if flags.Changed(name) {
 			apply()
 		}
+	}
+	if flags.Changed("log-file") {
+		cfg.Log.File = f.file
+		if cfg.Log.Output != "both" || f.file == "" {
+			cfg.Log.Output = ""
+		}
+	}
+	if flags.Changed("log-enable") && !f.logEnable {
+		cfg.Log.Output, cfg.Log.File = "off", ""
 	}
 	if flags.Changed("debug") && f.debug {
 		cfg.Log.Level = "debug"

@@ -47,7 +47,8 @@ var doors = []door{
 	{packages: "bridge/*", may: append([]string{"bridge"}, core...), modules: []string{"**"}},
 
 	{packages: "internal/client", may: []string{"packets", "topics"}, modules: []string{"github.com/gobwas/ws"}},
-	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v3"}},
+	{packages: "internal/config", modules: []string{"go.yaml.in/yaml/v4"}},
+	{packages: "internal/config/gen", may: []string{"internal/config"}},
 	{packages: "internal/logfile"},
 	{packages: "internal/bench", may: []string{"packets"}, modules: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "internal/bench/cmd", may: []string{"internal/bench"}},

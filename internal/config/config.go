@@ -1,12 +1,34 @@
 package config
 
 import (
-	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"time"
 )
+
+// Config is everything a broker process can be told. Default and Load make one;
+// the table in keys.go says what each field means.
+type Config struct {
+	DataDir         string
+	ShutdownTimeout time.Duration
+	Listeners       []Listener
+	Admin           Admin
+	Access          Access
+	Capabilities    Capabilities
+	Limits          Limits
+	Sessions        Sessions
+	Queues          Queues
+	Store           Store
+	Notices         Notices
+	Sys             Sys
+	Log             Log
+	Profile         Profile
+
+	// Workers is hmq's number of workers, from a flag or hmq's file. It is a
+	// hint that nothing needs.
+	Workers int
+
+	places map[string]place // where each path was given
+}
 
 // The protocols a Listener can have.
 const (
@@ -18,63 +40,37 @@ const (
 	HTTP       = "http"
 )
 
-// The ports and paths that hold when nothing else is said.
+// The rules for clients that say no user name.
 const (
-	DefaultHost   = "0.0.0.0"
-	DefaultWSPath = "/mqtt"
-	DefaultData   = "linnet-data"
-	DefaultAdmin  = "127.0.0.1:8081"
-
-	DefaultDurability = "fsync"
+	Everybody = "everybody"
+	Loopback  = "loopback"
+	Nobody    = "nobody"
 )
 
-// Config is everything a broker process can be told. Default makes one.
-type Config struct {
-	Listeners    []Listener
-	Log          Log
-	Capabilities Capabilities
-
-	// Admin is the management API.
-	Admin Admin
-
-	// DataDir is the directory that belongs to this process alone.
-	DataDir string
-
-	// Durability is what acknowledgements wait for: "fsync", "os" or "none".
-	Durability string
-
-	// AllowAnonymous admits every client. Otherwise, as long as no other access
-	// rules exist, clients of this machine are admitted and nobody else.
-	AllowAnonymous bool
-
-	// ShutdownTimeout is how long clients may take their last messages.
-	ShutdownTimeout time.Duration
-
-	// Workers is hmq's number of workers. It is a hint that nothing needs.
-	Workers int
-}
-
-// Admin says where the management API listens; an empty address switches it off.
+// Admin is the management API.
 type Admin struct {
-	Address string // host:port
+	Address string // host:port, or Off
 }
+
+// Off as an address means none.
+const Off = "off"
 
 // Listener is one address at which clients are accepted.
 type Listener struct {
-	ID       string // unique; in log lines
-	Protocol string // one of the constants
-	Address  string // host:port, or the path of the Unix socket
-	Path     string // of a WebSocket
-	TLS      *Certificates
-
-	// ProxyProtocol demands a PROXY protocol header, whose address counts as
-	// the client's. ProxyTrusted are the networks of the proxies ("10.0.0.0/8").
-	ProxyProtocol bool
-	ProxyTrusted  []string
-
-	// Origins are web origins whose pages may connect by WebSocket, besides
-	// pages of the host the request was sent to.
-	Origins []string
+	ID               string // unique; in log lines
+	Protocol         string // one of the constants
+	Address          string // host:port, or the path of the Unix socket
+	Anonymous        string // one of the constants, "": as Access says
+	Path             string // of a WebSocket
+	Origins          []string
+	TLS              Certificates
+	ProxyProtocol    bool
+	ProxyTrusted     []string
+	HandshakeTimeout time.Duration
+	TCPKeepAlive     time.Duration // 0: no probes
+	Durability       string        // "": as Store says
+	UnixMode         string        // octal
+	PProf            bool
 }
 
 // Certificates are the files for TLS, in PEM.
@@ -82,41 +78,140 @@ type Certificates struct {
 	CertFile, KeyFile string
 	CAFile            string // authorities for clients' certificates
 	VerifyClient      bool   // clients must show one
+	CRLFile           string // of revoked certificates
+	MinimumVersion    string // "1.2", "1.3"
 }
+
+// Given reports whether anything is said about certificates.
+func (c *Certificates) Given() bool {
+	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient || c.CRLFile != ""
+}
+
+// Access says who may come in and what they may do.
+type Access struct {
+	Anonymous    string // "": Loopback without files that know users, else Nobody
+	PasswordFile string
+	ACLFile      string
+	LedgerFile   string
+}
+
+// KnowsUsers reports whether a file says who the users are.
+func (a *Access) KnowsUsers() bool { return a.PasswordFile != "" || a.LedgerFile != "" }
+
+// Notices are about clients that come and go.
+type Notices struct {
+	Enabled                  bool
+	QoS                      byte
+	Retain                   bool
+	Username, Remote, Reason bool
+}
+
+// Capabilities are limits in the words of the specification. Where 0 is no
+// sensible value it means that there is no limit.
+type Capabilities struct {
+	MaximumSessionExpiryInterval    time.Duration // 0: never
+	MaximumMessageExpiryInterval    time.Duration // 0: never
+	ReceiveMaximum                  uint16
+	MaximumInflight                 uint16
+	MaximumQoS                      byte
+	MaximumPacketSize               uint32
+	TopicAliasMaximum               uint16
+	RetainAvailable                 bool
+	WildcardSubscriptionAvailable   bool
+	SubscriptionIdentifierAvailable bool
+	SharedSubscriptionAvailable     bool
+	MinimumProtocolVersion          string        // "3.1", "3.1.1", "5.0"
+	ServerKeepAlive                 time.Duration // 0: what clients ask for
+	ResponseInformation             string
+	ServerReference                 string
+	Compatibilities                 Compatibilities
+}
+
+// Compatibilities are deviations some clients need.
+type Compatibilities struct {
+	ObscureNotAuthorized     bool
+	PassiveClientDisconnect  bool
+	AlwaysReturnResponseInfo bool
+}
+
+// Limits protect the broker.
+type Limits struct {
+	MaximumClients             int64 // 0: none
+	MaximumSubscriptions       int   // of a client
+	MemoryBudget               int64 // bytes, 0: none
+	ConnectTimeout             time.Duration
+	MaximumConnectPacketSize   uint32
+	MaximumClientWritesPending int32
+	ReadBufferSize             int
+	WriteBufferSize            int
+}
+
+// Sessions say how sessions are kept.
+type Sessions struct {
+	OpenToAnyUser  bool
+	SharedStrategy string
+	RetryInterval  time.Duration // 0: never
+}
+
+// Queues bound what waits for a client.
+type Queues struct {
+	MaximumMessages        int
+	MaximumBytes           int64
+	DurableMaximumMessages int
+	DurableMaximumBytes    int64
+	Policy                 string
+	QoS0                   bool
+}
+
+// The engines of a store, and the durabilities.
+const (
+	Pebble = "pebble"
+	Bolt   = "bolt"
+	Badger = "badger"
+	Redis  = "redis"
+	None   = "none"
+
+	Fsync = "fsync"
+	OS    = "os"
+)
+
+// Store says what outlives the process, and what acknowledgements wait for.
+type Store struct {
+	Engine     string
+	Durability string
+	Announce   bool
+	Topics     []TopicDurability
+	RedisURL   Secret
+	RedisName  string // prefix of the keys
+}
+
+// TopicDurability is the durability of messages whose topic matches a filter.
+type TopicDurability struct{ Filter, Durability string }
+
+// Sys is about the $SYS topics.
+type Sys struct{ Interval time.Duration } // 0: off
 
 // Log says what is logged and where.
 type Log struct {
-	Off    bool
-	File   string // empty: standard error
-	Level  string // debug, info, warn, error
-	Format string // text, json; empty: text on a terminal, else json
+	Level          string
+	Format         string // "": text on a terminal, else json
+	Output         string // stderr, file, both, off; "": file if there is one, else stderr
+	File           string
+	MaximumSize    int64 // bytes
+	MaximumAge     time.Duration
+	MaximumBackups int
+	Compress       bool
 }
 
-// Capabilities limit what clients may do, in the words of the specification.
-// A zero keeps the broker's default.
-type Capabilities struct {
-	MaximumClients        int64
-	MaximumPacketSize     uint32 // bytes
-	ReceiveMaximum        uint16
-	TopicAliasMaximum     uint16
-	SessionExpiryInterval uint32 // seconds, the most a client gets
-	ServerKeepAlive       uint16 // seconds, the most a client gets
-}
+// Profile names files for profiles of the whole run.
+type Profile struct{ CPUFile, MemoryFile string }
 
-// Default is what holds without any file and flag: MQTT on port 1883 and over
-// WebSocket on port 8083.
+// Default is what holds without any file, variable and flag: MQTT on port 1883
+// and over WebSocket on port 8083.
 func Default() *Config {
-	return &Config{
-		Listeners: []Listener{
-			{ID: "mqtt", Protocol: TCP, Address: net.JoinHostPort(DefaultHost, "1883")},
-			{ID: "websocket", Protocol: WebSocket, Address: net.JoinHostPort(DefaultHost, "8083"), Path: DefaultWSPath},
-		},
-		Log:             Log{Level: "info"},
-		Admin:           Admin{Address: DefaultAdmin},
-		DataDir:         DefaultData,
-		Durability:      DefaultDurability,
-		ShutdownTimeout: 10 * time.Second,
-	}
+	c := &Config{places: map[string]place{}}
+	c.keys().reset()
+	return c
 }
 
 // Listener returns the listener with an ID, nil if there is none. The pointer
@@ -127,6 +222,28 @@ func (c *Config) Listener(id string) *Listener {
 		return nil
 	}
 	return &c.Listeners[i]
+}
+
+// ListenerFor returns the one that a flag about a protocol means: the one with
+// the ID, else the first that speaks one of the protocols, nil if there is none.
+func (c *Config) ListenerFor(id string, protocols ...string) *Listener {
+	if l := c.Listener(id); l != nil {
+		return l
+	}
+	i := slices.IndexFunc(c.Listeners, func(l Listener) bool { return slices.Contains(protocols, l.Protocol) })
+	if i < 0 {
+		return nil
+	}
+	return &c.Listeners[i]
+}
+
+// NewListener returns a listener with the defaults of its protocol.
+func NewListener(id, protocol, address string) Listener {
+	var l Listener
+	l.keys().reset()
+	l.ID, l.Protocol, l.Address = id, protocol, address
+	l.complete()
+	return l
 }
 
 // Put adds a listener or replaces the one with its ID, and returns where it is.
@@ -142,75 +259,4 @@ func (c *Config) Put(l Listener) *Listener {
 // Remove removes the listener with an ID, if there is one.
 func (c *Config) Remove(id string) {
 	c.Listeners = slices.DeleteFunc(c.Listeners, func(l Listener) bool { return l.ID == id })
-}
-
-// SetHost moves every listener for clients to another host of this machine; an
-// empty one changes nothing.
-func (c *Config) SetHost(host string) {
-	for i := range c.Listeners {
-		l := &c.Listeners[i]
-		if l.Protocol == Unix || l.Protocol == HTTP || host == "" {
-			continue
-		}
-		if _, port, err := net.SplitHostPort(l.Address); err == nil {
-			l.Address = net.JoinHostPort(host, port)
-		}
-	}
-}
-
-// Validate names what cannot work.
-func (c *Config) Validate() error {
-	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Protocol != HTTP }) {
-		return fmt.Errorf("there is no listener for clients: give a port")
-	}
-	if !slices.Contains([]string{"fsync", "os", "none"}, c.Durability) {
-		return fmt.Errorf("durability %q: use fsync, os or none", c.Durability)
-	}
-	if c.DataDir == "" {
-		return fmt.Errorf("the data directory is empty: name one")
-	}
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		return fmt.Errorf("log level %q: use debug, info, warn or error", c.Log.Level)
-	}
-	if !slices.Contains([]string{"", "text", "json"}, c.Log.Format) {
-		return fmt.Errorf("log format %q: use text or json", c.Log.Format)
-	}
-	if c.ShutdownTimeout < 0 {
-		return fmt.Errorf("shutdown timeout %s: use a positive duration", c.ShutdownTimeout)
-	}
-	for i := range c.Listeners {
-		if err := c.Listeners[i].validate(); err != nil {
-			return fmt.Errorf("listener %s: %w", c.Listeners[i].ID, err)
-		}
-	}
-	return nil
-}
-
-func (l *Listener) validate() error {
-	if secure := l.Protocol == TLS || l.Protocol == WebSockets; secure && l.TLS == nil {
-		return fmt.Errorf("TLS needs a certificate and its key")
-	}
-	if l.TLS != nil && (l.TLS.CertFile == "" || l.TLS.KeyFile == "") {
-		return fmt.Errorf("TLS needs both a certificate file and a key file")
-	}
-	if l.TLS != nil && l.TLS.VerifyClient && l.TLS.CAFile == "" {
-		return fmt.Errorf("verifying clients' certificates needs a CA file")
-	}
-	if l.Protocol == Unix {
-		return nil
-	}
-	_, port, err := net.SplitHostPort(l.Address)
-	if err != nil {
-		return fmt.Errorf("address %q: write host:port", l.Address)
-	}
-	return ValidPort(port)
-}
-
-// ValidPort tells whether a port is a number that a port can have; 0 lets the
-// system choose one.
-func ValidPort(port string) error {
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("port %q: use a number from 0 to 65535", port)
-	}
-	return nil
 }

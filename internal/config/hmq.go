@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 )
 
 // hmqKeys are the keys of hmq's configuration file that are understood.
@@ -30,36 +29,52 @@ type hmqFile struct {
 	aclConf      string
 }
 
-// LoadHMQ reads a configuration file of hmq, in JSON, into c. It is strict: an
+// importHMQ reads the text of an hmq file, in JSON, into c. It is strict: an
 // unknown key, a key that comes twice and a value of the wrong type are errors
 // that name file, line and key. The file decides about listeners altogether, as
 // in hmq a port it does not name is off; but if it names none at all, c's stay.
-func (c *Config) LoadHMQ(name string) error {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	return c.importHMQ(name, text)
-}
-
 func (c *Config) importHMQ(name string, text []byte) error {
-	f := &jsonFile{name: name, text: bytes.TrimPrefix(text, []byte("\ufeff"))}
-	var h hmqFile
-	members, err := f.object(0, f.text, "", hmqKeys)
+	h, err := parseHMQ(name, text)
 	if err != nil {
 		return err
 	}
+	c.hmqAccess(&h)
+	return c.hmqListeners(name, &h)
+}
+
+// parseHMQ reads an hmq file's text.
+func parseHMQ(name string, text []byte) (h hmqFile, err error) {
+	f := &jsonFile{name: name, text: bytes.TrimPrefix(text, []byte("\ufeff"))}
+	members, err := f.object(0, f.text, "", hmqKeys)
+	if err != nil {
+		return h, err
+	}
 	for i := range members {
 		if err := h.set(&members[i]); err != nil {
-			return err
+			return h, err
 		}
 	}
-	if h.acl != nil && *h.acl || h.acl == nil && h.aclConf != "" {
-		return fmt.Errorf("%s: acl and aclConf: access control files are not supported yet in this version, and to ignore the rules would open the broker; set \"acl\" to false to run without them", name)
+	return h, nil
+}
+
+// wantsACL reports whether the file's rules of access are switched on.
+func (h *hmqFile) wantsACL() bool { return h.acl != nil && *h.acl || h.acl == nil && h.aclConf != "" }
+
+// hmqAccess makes the ACL file decide about every client, as in hmq, if it is
+// switched on. Otherwise the rule for anonymous clients stays.
+func (c *Config) hmqAccess(h *hmqFile) {
+	if h.wantsACL() {
+		c.Access.ACLFile = cmp.Or(h.aclConf, "conf/acl.conf")
+		c.Access.Anonymous = Everybody
 	}
+}
+
+// hmqListeners makes c's settings those of the file.
+func (c *Config) hmqListeners(name string, h *hmqFile) error {
 	if err := h.apply(c); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	c.completeListeners()
 	return nil
 }
 
@@ -77,7 +92,9 @@ func (h *hmqFile) set(m *member) (err error) {
 	case "wsPort":
 		h.wsPort, err = m.port()
 	case "wsPath":
-		h.wsPath, err = m.text()
+		if h.wsPath, err = m.text(); err == nil && h.wsPath != "" && validPath(h.wsPath) != nil {
+			err = m.wrong(`a path like "/ws"`)
+		}
 	case "wsTLS":
 		h.wsTLS, err = m.bool()
 	case "tlsPort":
@@ -138,24 +155,27 @@ func (h *hmqFile) apply(c *Config) error {
 	}
 	c.Listeners = nil
 	if h.port != "" {
-		c.Put(Listener{ID: "mqtt", Protocol: TCP, Address: net.JoinHostPort(host, h.port)})
+		c.Put(NewListener("mqtt", TCP, net.JoinHostPort(host, h.port)))
 	}
 	if h.tlsPort != "" {
-		c.Put(Listener{ID: "mqtts", Protocol: TLS, Address: net.JoinHostPort(cmp.Or(h.tlsHost, DefaultHost), h.tlsPort), TLS: h.copyOfCertificates()})
+		c.Put(NewListener("mqtts", TLS, net.JoinHostPort(cmp.Or(h.tlsHost, DefaultHost), h.tlsPort))).TLS = h.usedCertificates()
 	}
 	if h.wsPort != "" {
-		ws := c.Put(Listener{ID: "websocket", Protocol: WebSocket, Address: net.JoinHostPort(host, h.wsPort), Path: cmp.Or(h.wsPath, DefaultWSPath)})
+		ws := c.Put(NewListener("websocket", WebSocket, net.JoinHostPort(host, h.wsPort)))
+		ws.Path = cmp.Or(h.wsPath, DefaultWSPath)
 		if h.wsTLS {
-			ws.Protocol, ws.TLS = WebSockets, h.copyOfCertificates()
+			ws.Protocol, ws.TLS = WebSockets, h.usedCertificates()
 		}
 	}
 	return nil
 }
 
-func (h *hmqFile) copyOfCertificates() *Certificates {
+// usedCertificates are the files that hmq looks at.
+func (h *hmqFile) usedCertificates() Certificates {
 	certificates := h.certificates
+	certificates.MinimumVersion = "1.2"
 	if !certificates.VerifyClient {
-		certificates.CAFile = "" // hmq looks at it only with verify
+		certificates.CAFile = "" // only with verify
 	}
-	return &certificates
+	return certificates
 }

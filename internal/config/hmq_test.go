@@ -1,19 +1,18 @@
 package config
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
-var pair = Certificates{CertFile: "cert.pem", KeyFile: "key.pem"}
+var pair = Certificates{CertFile: "cert.pem", KeyFile: "key.pem", MinimumVersion: "1.2"}
 
 func TestImportHMQ(t *testing.T) {
 	t.Parallel()
 	const tls = `"tlsInfo": {"certFile": "cert.pem", "keyFile": "key.pem"}`
-	verified := Certificates{CertFile: "cert.pem", KeyFile: "key.pem", CAFile: "ca.pem", VerifyClient: true}
+	verified := Certificates{CertFile: "cert.pem", KeyFile: "key.pem", CAFile: "ca.pem", VerifyClient: true, MinimumVersion: "1.2"}
 	for _, tt := range []struct {
 		name, text string
 		want       []Listener
@@ -27,20 +26,20 @@ func TestImportHMQ(t *testing.T) {
 		}, 0},
 		{"port as a string", `{"port": "1999"}`, []Listener{{ID: "mqtt", Protocol: TCP, Address: "0.0.0.0:1999"}}, 0},
 		{"port as a number", `{"port": 1999, "host": "::1"}`, []Listener{{ID: "mqtt", Protocol: TCP, Address: "[::1]:1999"}}, 0},
-		{"no plain port", `{"port": "", "tlsPort": "8883", ` + tls + `}`, []Listener{{ID: "mqtts", Protocol: TLS, Address: "0.0.0.0:8883", TLS: &pair}}, 0},
+		{"no plain port", `{"port": "", "tlsPort": "8883", ` + tls + `}`, []Listener{{ID: "mqtts", Protocol: TLS, Address: "0.0.0.0:8883", TLS: pair}}, 0},
 		{
 			"mutual TLS", `{"tlsPort": "8883", "tlsHost": "10.0.0.1", "tlsInfo": {"verify": true, "caFile": "ca.pem", "certFile": "cert.pem", "keyFile": "key.pem"}}`,
-			[]Listener{{ID: "mqtts", Protocol: TLS, Address: "10.0.0.1:8883", TLS: &verified}},
+			[]Listener{{ID: "mqtts", Protocol: TLS, Address: "10.0.0.1:8883", TLS: verified}},
 			0,
 		},
 		{
 			"a CA that is not used", `{"tlsPort": "8883", "tlsInfo": {"verify": false, "caFile": "ca.pem", "certFile": "cert.pem", "keyFile": "key.pem"}}`,
-			[]Listener{{ID: "mqtts", Protocol: TLS, Address: "0.0.0.0:8883", TLS: &pair}},
+			[]Listener{{ID: "mqtts", Protocol: TLS, Address: "0.0.0.0:8883", TLS: pair}},
 			0,
 		},
 		{"websocket", `{"wsPort": "1888", "wsPath": "/ws"}`, []Listener{{ID: "websocket", Protocol: WebSocket, Address: "0.0.0.0:1888", Path: "/ws"}}, 0},
 		{"websocket without path", `{"wsPort": 1888, "host": "127.0.0.1"}`, []Listener{{ID: "websocket", Protocol: WebSocket, Address: "127.0.0.1:1888", Path: "/mqtt"}}, 0},
-		{"websocket over TLS", `{"wsPort": "1888", "wsTLS": true, ` + tls + `}`, []Listener{{ID: "websocket", Protocol: WebSockets, Address: "0.0.0.0:1888", Path: "/mqtt", TLS: &pair}}, 0},
+		{"websocket over TLS", `{"wsPort": "1888", "wsTLS": true, ` + tls + `}`, []Listener{{ID: "websocket", Protocol: WebSockets, Address: "0.0.0.0:1888", Path: "/mqtt", TLS: pair}}, 0},
 		{"ACL off", `{"port": "1999", "acl": false, "aclConf": "acl.conf"}`, []Listener{{ID: "mqtt", Protocol: TCP, Address: "0.0.0.0:1999"}}, 0},
 		{"byte order mark", "\ufeff" + `{"port": "1999"}`, []Listener{{ID: "mqtt", Protocol: TCP, Address: "0.0.0.0:1999"}}, 0},
 	} {
@@ -49,6 +48,11 @@ func TestImportHMQ(t *testing.T) {
 			c := Default()
 			if err := c.importHMQ("hmq.json", []byte(tt.text)); err != nil {
 				t.Fatal(err)
+			}
+			for i := range tt.want {
+				l := &tt.want[i]
+				l.HandshakeTimeout, l.TCPKeepAlive = 10*time.Second, 15*time.Second
+				l.TLS.MinimumVersion = "1.2"
 			}
 			if !reflect.DeepEqual(c.Listeners, tt.want) || c.Workers != tt.workers {
 				t.Errorf("have %+v and %d workers, want %+v and %d", c.Listeners, c.Workers, tt.want, tt.workers)
@@ -68,14 +72,13 @@ func TestImportHMQRefuses(t *testing.T) {
 		{"a slip inside tlsInfo", "{\n\"tlsInfo\": {\n\"verfy\": true}}", `hmq.json:3: unknown key "tlsInfo.verfy"; did you mean "verify"?`},
 		{"a strange key", `{"plugins": {}}`, `unknown key "plugins"; known keys: workerNum, port,`},
 		{"a key twice", `{"port": "1", "port": "2"}`, `key "port" comes twice`},
-		{"the ACL file", `{"port": "1883", "acl": true, "aclConf": "conf/acl.conf"}`, "access control files are not supported yet"},
-		{"the ACL file without acl", `{"aclConf": "conf/acl.conf"}`, "access control files are not supported yet"},
 		{"a port out of range", `{"port": "65536"}`, `key "port" is "65536", want a port number`},
 		{"a port in words", `{"port": "mqtt"}`, `want a port number`},
 		{"half a port", `{"port": 18.83}`, `want a port number`},
 		{"no port", `{"port": null}`, `want a port number`},
 		{"host is a number", `{"host": 1}`, `key "host" is 1, want a string`},
 		{"wsTLS in words", `{"wsTLS": "yes"}`, `key "wsTLS" is "yes", want true or false`},
+		{"a path without a slash", `{"wsPort": "1", "wsPath": "ws"}`, `key "wsPath" is "ws", want a path like "/ws"`},
 		{"workers in words", `{"workerNum": "many"}`, "want a number of workers"},
 		{"negative workers", `{"workerNum": -1}`, "want a number of workers"},
 		{"TLS without a pair", `{"tlsPort": "8883"}`, "need tlsInfo with certFile and keyFile"},
@@ -100,19 +103,21 @@ func TestImportHMQRefuses(t *testing.T) {
 	}
 }
 
-func TestLoadHMQ(t *testing.T) {
+// The ACL file decides about every client, as in hmq; without one the rule for
+// anonymous clients stays the default.
+func TestHMQAccess(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := Default().LoadHMQ(filepath.Join(dir, "missing.json")); err == nil || !strings.Contains(err.Error(), "missing.json") {
-		t.Errorf("a missing file: %v", err)
-	}
-	name := filepath.Join(dir, "hmq.json")
-	if err := os.WriteFile(name, []byte(`{"port": "1999"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := Default()
-	if err := c.LoadHMQ(name); err != nil || len(c.Listeners) != 1 {
-		t.Errorf("%v, %+v", err, c.Listeners)
+	for _, tt := range []struct{ text, file, anonymous string }{
+		{`{"port": "1"}`, "", ""},
+		{`{"port": "1", "acl": false, "aclConf": "a"}`, "", ""},
+		{`{"port": "1", "acl": true}`, "conf/acl.conf", Everybody},
+		{`{"port": "1", "acl": true, "aclConf": "a"}`, "a", Everybody},
+		{`{"port": "1", "aclConf": "a"}`, "a", Everybody},
+	} {
+		c := Default()
+		if err := c.importHMQ("f", []byte(tt.text)); err != nil || c.Access.ACLFile != tt.file || c.Access.Anonymous != tt.anonymous {
+			t.Errorf("%s: %+v, %v", tt.text, c.Access, err)
+		}
 	}
 }
 

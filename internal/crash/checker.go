@@ -45,6 +45,10 @@ func (v *Violation) String() string {
 // Checker looks at a history, event by event. The zero value is not usable; it
 // is for one goroutine.
 type Checker struct {
+	// Refusals permits the broker to refuse what it cannot store. What it refused
+	// it need not keep, and may keep.
+	Refusals bool
+
 	events     []Event
 	sessions   map[string]*session
 	messages   map[Message]*message
@@ -140,6 +144,13 @@ func (c *Checker) Due(clientID string) int {
 		return len(s.due)
 	}
 	return 0
+}
+
+// refused is for a request that was answered by a refusal.
+func (c *Checker) refused(e *Event, format string, args ...any) {
+	if !c.Refusals {
+		c.violate(Protocol, e, format, args...)
+	}
 }
 
 func (c *Checker) violate(r Rule, e *Event, format string, args ...any) {

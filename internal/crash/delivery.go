@@ -64,8 +64,12 @@ func (c *Checker) again(m *message, e *Event, first delivery) {
 }
 
 // crashedBefore tells whether the broker was restarted after a delivery of m,
-// before it had acknowledged m, and m was published again.
+// before it had acknowledged m, and m was published again. Where refusals are
+// permitted, ending the connection is one, with the same result.
 func (c *Checker) crashedBefore(m *message, delivery int) bool {
+	if c.Refusals && m.sendings > 1 {
+		return true
+	}
 	return m.sendings > 1 && slices.ContainsFunc(c.starts, func(start int) bool {
 		return delivery < start && (m.acked == 0 || start < m.acked)
 	})

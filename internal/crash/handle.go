@@ -26,11 +26,23 @@ func (c *client) handle(pk packets.Packet) {
 	case *packets.Unsuback:
 		c.handleAnswer(UnsubackReceived, pk.PacketID, pk.Codes, pk)
 	case *packets.Disconnect:
-		if pk.Code != packets.ErrSessionTakenOver && pk.Code != packets.ErrServerShuttingDown {
+		if !c.mayEnd(pk.Code) {
 			c.bad(pk)
 		}
 	default:
 		c.bad(pk)
+	}
+}
+
+// mayEnd tells whether a broker may end a connection with the code.
+func (c *client) mayEnd(code packets.Code) bool {
+	switch code {
+	case packets.ErrSessionTakenOver, packets.ErrServerShuttingDown:
+		return true
+	case packets.ErrUnspecified, packets.ErrQuotaExceeded, packets.ErrServerUnavailable:
+		return c.world.refusals
+	default:
+		return false
 	}
 }
 

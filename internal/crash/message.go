@@ -56,7 +56,7 @@ func (c *Checker) acknowledged(e *Event) {
 	}
 	c.ackOrder(e)
 	if e.Code.Failed() {
-		c.violate(Protocol, e, "%s refused with 0x%02X", m.name, byte(e.Code))
+		c.refused(e, "%s refused with 0x%02X", m.name, byte(e.Code))
 		return
 	}
 	if m.acked != 0 {

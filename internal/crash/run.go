@@ -43,6 +43,10 @@ type Config struct {
 	// Patience is how long nothing may come before messages that are due count
 	// as lost; 5 s.
 	Patience time.Duration
+	// Trouble, if not nil, is called with true when clients begin to work, and
+	// with false before it is looked at what they got: between, the broker's
+	// disk may fail, and it may refuse what it cannot store.
+	Trouble func(on bool)
 	// GoOn carries a run to its end in spite of violations, to see which rules
 	// a broker breaks.
 	GoOn bool
@@ -76,6 +80,11 @@ func (c *Config) withDefaults() Config {
 // was seen until there.
 func Run(ctx context.Context, broker Broker, cfg Config) (*Report, error) {
 	r := &run{cfg: cfg.withDefaults(), broker: broker, world: newWorld(), random: rand.New(rand.NewPCG(cfg.Seed, 0))}
+	r.world.refusals = r.cfg.Trouble != nil
+	r.world.history.checker.Refusals = r.world.refusals
+	if r.cfg.Trouble == nil {
+		r.cfg.Trouble = func(bool) {}
+	}
 	r.addClients()
 	var wg sync.WaitGroup
 	for _, c := range r.clients {
@@ -173,6 +182,7 @@ func (r *run) start(ctx context.Context) error {
 // number of events away, or until the first violation.
 func (r *run) work(ctx context.Context) error {
 	r.world.enter(working)
+	r.cfg.Trouble(true)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	failed := r.world.history.failed
@@ -193,6 +203,7 @@ func (r *run) kill() error {
 	r.world.reach(nil)
 	r.world.history.add(Event{Kind: BrokerKilled})
 	r.kills++
+	defer r.cfg.Trouble(false)
 	_, _ = fmt.Fprintf(r.cfg.Progress, "kill %d of %d, %d events\n", r.kills, r.cfg.Kills, len(r.world.history.events()))
 	return r.broker.Kill()
 }
@@ -200,6 +211,7 @@ func (r *run) kill() error {
 // settle waits until every client is back, has nothing unfinished, and got what
 // is due, or nothing comes any more; then whatever did not come is lost.
 func (r *run) settle(ctx context.Context) error {
+	r.cfg.Trouble(false)
 	r.world.enter(settling)
 	if err := r.awaitQuiet(ctx); err != nil {
 		return err

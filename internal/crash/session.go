@@ -93,7 +93,7 @@ func (c *Checker) connect(e *Event) {
 func (c *Checker) connack(e *Event) {
 	s := c.session(e.Client)
 	if e.Code.Failed() {
-		c.violate(Protocol, e, "CONNECT refused with 0x%02X", byte(e.Code))
+		c.refused(e, "CONNECT refused with 0x%02X", byte(e.Code))
 		return
 	}
 	switch {
@@ -127,13 +127,14 @@ func (c *Checker) subscription(e *Event) {
 	case UnsubscribeSent:
 		t = t.set(e.Seq, t.now()|absent)
 	case UnsubackReceived:
-		t = t.set(e.Seq, absent)
 		if e.Code.Failed() {
-			c.violate(Protocol, e, "UNSUBSCRIBE from %q refused with 0x%02X", e.Topic, byte(e.Code))
+			c.refused(e, "UNSUBSCRIBE from %q refused with 0x%02X", e.Topic, byte(e.Code))
+			return
 		}
+		t = t.set(e.Seq, absent)
 	default:
 		if e.Code > packets.CodeGrantedQoS2 {
-			c.violate(Protocol, e, "SUBSCRIBE to %q refused with 0x%02X", e.Topic, byte(e.Code))
+			c.refused(e, "SUBSCRIBE to %q refused with 0x%02X", e.Topic, byte(e.Code))
 			return
 		}
 		certain := granted(byte(e.Code))

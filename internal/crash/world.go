@@ -22,8 +22,9 @@ type dialer func(context.Context) (net.Conn, error)
 
 // world is what the clients of one run share.
 type world struct {
-	history *history
-	links   atomic.Int64 // connections so far
+	history  *history
+	refusals bool         // the broker may refuse what it cannot store
+	links    atomic.Int64 // connections so far
 
 	mu      sync.Mutex
 	phase   phase

@@ -101,7 +101,10 @@ func storeFormat(o Options) (version int, err error) {
 
 // openError explains why Pebble did not open o.Dir.
 func openError(o Options, err error) error {
-	if pebble.IsCorruptionError(err) {
+	switch text := err.Error(); {
+	case missingTable.MatchString(text):
+		err = &kv.CorruptError{File: damagedFile(o.FS, o.Dir, err), Err: fmt.Errorf("missing, or %s is damaged: %w", manifest(o.FS, o.Dir), err)}
+	case pebble.IsCorruptionError(err), wrongSize.MatchString(text):
 		err = &kv.CorruptError{File: damagedFile(o.FS, o.Dir, err), Err: err}
 	}
 	return fmt.Errorf("open store %s: %w%s", o.Dir, err, hint(err))
@@ -111,7 +114,21 @@ var (
 	walNumber    = regexp.MustCompile(`replaying wal (\d+)`)
 	walLog       = regexp.MustCompile(`\b\d{6,}\.(log|sst|blob)\b`)
 	manifestName = regexp.MustCompile(`MANIFEST-\d+`)
+
+	// What Pebble finds when it compares its list of tables with the files.
+	missingTable = regexp.MustCompile(`file (\d+) \(type sstable\) unknown to the objstorage provider`)
+	wrongSize    = regexp.MustCompile(`object size mismatch`)
+	// What it says of an OPTIONS file, without naming it.
+	wrongOptions = regexp.MustCompile(`invalid (key=value syntax|section)|pebble: (unknown|invalid) option`)
 )
+
+// manifest returns the name of the file that lists the others.
+func manifest(files vfs.FS, dir string) string {
+	if desc, err := pebble.Peek(dir, files); err == nil && desc.Exists {
+		return desc.ManifestFilename
+	}
+	return "the manifest"
+}
 
 // damagedFile finds the file in what Pebble says about err; failing that the
 // manifest, which is the only one that is read without being named.
@@ -120,6 +137,13 @@ func damagedFile(files vfs.FS, dir string, err error) string {
 		return info.Path
 	}
 	text := fmt.Sprintf("%+v", err)
+	desc, peekErr := pebble.Peek(dir, files)
+	if m := missingTable.FindStringSubmatch(text); m != nil {
+		return filepath.Join(dir, m[1]+".sst")
+	}
+	if peekErr == nil && wrongOptions.MatchString(text) {
+		return filepath.Join(dir, files.PathBase(desc.OptionsFilename))
+	}
 	if m := walNumber.FindStringSubmatch(text); m != nil {
 		if n, err := strconv.ParseUint(m[1], 10, 64); err == nil {
 			return filepath.Join(dir, fmt.Sprintf("%06d.log", n))
@@ -130,7 +154,7 @@ func damagedFile(files vfs.FS, dir string, err error) string {
 			return filepath.Join(dir, name)
 		}
 	}
-	if desc, err := pebble.Peek(dir, files); err == nil && desc.Exists {
+	if peekErr == nil && desc.Exists {
 		return desc.ManifestFilename
 	}
 	return ""

@@ -209,3 +209,53 @@ func TestSnapshot(t *testing.T) {
 	}
 	mustClose(t, snapshot)
 }
+
+// TestDamageIsNamed: what Pebble does not call corruption, or blames on another
+// file, is named all the same.
+func TestDamageIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, ext string
+		spoil     func(t *testing.T, disk vfs.FS, name string)
+	}{
+		{"options damaged", "OPTIONS", func(t *testing.T, disk vfs.FS, name string) {
+			edit(t, disk, name, func(data []byte) []byte { return data[:len(data)/4] })
+		}},
+		{"table cut", ".sst", func(t *testing.T, disk vfs.FS, name string) {
+			edit(t, disk, name, func(data []byte) []byte { return data[:len(data)/2] })
+		}},
+		{"table missing", ".sst", func(t *testing.T, disk vfs.FS, name string) {
+			if err := disk.Remove(dir + "/" + name); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			disk := vfs.NewMem()
+			for range 2 { // the second start makes a table of the log
+				store := mustOpen(t, disk)
+				if err := store.Apply(put("k", "v"), true); err != nil {
+					t.Fatal(err)
+				}
+				mustClose(t, store)
+			}
+			names, err := disk.List(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := ""
+			for _, name := range names {
+				if strings.Contains(name, test.ext) {
+					last = max(last, name)
+				}
+			}
+			test.spoil(t, disk, last)
+			_, err = pebble.Open(pebble.Options{Dir: dir, FS: disk, MemTableSize: 256 << 10})
+			damage, ok := errors.AsType[*kv.CorruptError](err)
+			if !ok || damage.File != dir+"/"+last {
+				t.Errorf("Open = %v; want a CorruptError that names %s", err, last)
+			}
+		})
+	}
+}

@@ -62,8 +62,12 @@ func serveConfig(t *testing.T, cfg *config.Config) (map[string]string, *lockedBu
 
 func proxied(anonymous bool) *config.Config {
 	cfg := config.Default()
-	cfg.AllowAnonymous = anonymous
-	cfg.Listeners = []config.Listener{{ID: "proxied", Protocol: config.TCP, Address: "127.0.0.1:0", ProxyProtocol: true, ProxyTrusted: []string{"127.0.0.0/8"}}}
+	if anonymous {
+		cfg.SetAnonymous(config.Everybody)
+	}
+	l := config.NewListener("proxied", config.TCP, "127.0.0.1:0")
+	l.ProxyProtocol, l.ProxyTrusted = true, []string{"127.0.0.0/8"}
+	cfg.Listeners = []config.Listener{l}
 	return cfg
 }
 
@@ -133,9 +137,9 @@ func connectFrom(t *testing.T, address, source string, v packets.Version) packet
 func TestForeignPagesAreRefused(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	cfg.Listeners = []config.Listener{{
-		ID: "websocket", Protocol: config.WebSocket, Address: "127.0.0.1:0", Path: "/mqtt", Origins: []string{"https://app.example.com"},
-	}}
+	l := config.NewListener("websocket", config.WebSocket, "127.0.0.1:0")
+	l.Origins = []string{"https://app.example.com"}
+	cfg.Listeners = []config.Listener{l}
 	addresses, _ := serveConfig(t, cfg)
 	for _, tt := range []struct {
 		name, origin, host string
@@ -217,7 +221,7 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s: local %t, want %t", tt.name, got, tt.want)
 		}
 	}
-	if (&localOnly{}).objection(nil) == "" {
-		t.Error("a client without connection is admitted")
+	if (&anonymousRules{}).strange(nil) == "" {
+		t.Error("a client without connection is local")
 	}
 }
