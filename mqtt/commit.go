@@ -61,7 +61,7 @@ func (s *Server) storedBody(m *Message) StoredBody {
 
 // commit hands the changes gathered to the store. When they are done, or have
 // failed, acks that wait in q are answered; q may be nil.
-func (r *router) commit(level StoreLevel, q *ackQueue, acks int) *commit {
+func (r *router) commit(level StoreLevel, q *ackQueue, acks int) {
 	st := r.storing
 	c := &commit{server: r.server, acks: q, answers: acks, changes: st.changes, err: st.err, waiting: st.waiting}
 	c.kept = append(c.kept, st.kept...)
@@ -69,7 +69,6 @@ func (r *router) commit(level StoreLevel, q *ackQueue, acks int) *commit {
 	clear(st.kept)
 	st.kept, st.tx, st.changes, st.err, st.waiting = st.kept[:0], nil, nil, nil, nil
 	tx.Commit(level, c.done)
-	return c
 }
 
 // commitAwaited is commit for somebody who waits for the result on a channel.

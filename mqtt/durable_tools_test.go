@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/linnetmq/linnet/hooks/storage"
 	"github.com/linnetmq/linnet/hooks/storage/kv"
@@ -125,16 +124,5 @@ func isPublish(t *testing.T, pk *packets.Publish, payload string, id uint16, dup
 	t.Helper()
 	if string(pk.Payload) != payload || pk.PacketID != id || pk.Dup != dup {
 		t.Errorf("got %q, packet identifier %d, DUP %v; want %q, %d, %v", pk.Payload, pk.PacketID, pk.Dup, payload, id, dup)
-	}
-}
-
-// within waits for a condition in real time.
-func within(t *testing.T, d time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(d); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("not in %v: %s", d, what)
-		}
-		<-time.After(time.Millisecond)
 	}
 }

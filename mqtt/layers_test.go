@@ -63,7 +63,7 @@ func serveLayered(t *testing.T, transport string, opts *mqtt.Options) (*mqtttest
 		}
 		t.Cleanup(func() { _ = conn.Close() }) // the server may have closed it
 		if cfg.TLSConfig != nil {
-			conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is its own
+			conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 		}
 		if strings.HasPrefix(transport, "ws") {
 			conn = upgrade(t, conn)

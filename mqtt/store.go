@@ -83,7 +83,8 @@ type StoreTx interface {
 	Release(session, place, total uint64)
 	// Dequeue removes a delivery.
 	Dequeue(session, place uint64)
-	// DequeueBefore removes all deliveries of a session before a place.
+	// DequeueBefore removes all deliveries of a session before a place. It costs
+	// what it passes over, also what is removed already: it is for now and then.
 	DequeueBefore(session, place uint64)
 	// Retain stores the retained message of its topic.
 	Retain(body *StoredBody)

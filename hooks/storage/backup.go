@@ -183,7 +183,7 @@ func finishPartial(partial, dir string) error {
 }
 
 func writeFile(name string, text []byte) error {
-	if err := os.WriteFile(name, text, 0o640); err != nil {
+	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return err
 	}
 	return syncPath(name)

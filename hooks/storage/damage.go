@@ -19,7 +19,7 @@ var losses = map[byte]string{
 	prefixSubscription: "a subscription is lost: its client must subscribe again",
 	prefixReceived:     "a qos 2 message may be delivered twice",
 	prefixRetained:     "a retained message is lost",
-	prefixDeleted:      "the queue of a deleted session may stay",
+	prefixDeleted:      "records of a deleted session may stay",
 	prefixVersion:      "none, if the records can be read",
 	prefixTotals:       "the totals begin at zero",
 	prefixSessions:     "none: numbers of sessions go on far ahead",

@@ -31,7 +31,7 @@ func seeds() map[byte][][]byte {
 		},
 		prefixReceivers: {appendReceivers(nil, []mqtt.StoredReference{{Session: 5, Place: 1}, {Session: 2, Place: 1 << 40}})},
 		prefixTotals:    {totals},
-		prefixVersion:   {appendVersion(nil, formatVersion)},
+		prefixVersion:   {versionRecord(formatVersion)},
 		prefixSessions:  {appendMark(nil, 4096)},
 	}
 }
@@ -40,7 +40,7 @@ func seeds() map[byte][][]byte {
 func decodeAgain(prefix byte, value []byte) ([]byte, error) {
 	if prefix == prefixVersion {
 		version, err := decodeVersion(value)
-		return appendVersion(nil, version), err
+		return versionRecord(version), err
 	}
 	d, err := openRecord(value)
 	if err != nil {
@@ -208,7 +208,8 @@ func FuzzTracker(f *testing.F) {
 			tr.mu.Lock()
 			tr.settleLocked([]settlement{s}, func(gone uint64) {
 				for at, body := range needed {
-					if body == gone && !(at.session == s.session && at.place >= s.from && at.place < s.to) {
+					taken := at.session == s.session && at.place >= s.from && at.place < s.to
+					if body == gone && !taken {
 						t.Errorf("body %d is gone, but %v needs it", gone, at)
 					}
 				}

@@ -1,19 +1,19 @@
 package storage
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/linnetmq/linnet/hooks/storage/kv"
 )
 
-// purge removes the queues of deleted sessions in the background, for engines
-// that delete key by key.
+// purge removes what belonged to deleted sessions in the background: a session
+// may have millions of messages. Until then nobody asks for it, since numbers of
+// sessions are not used again.
 type purge struct {
 	wake chan struct{} // holds one
 }
 
-// note has the queues removed; the transaction that says so may still be open.
+// note has the sessions removed; the transaction that says so may still be open.
 func (p *purge) note() {
 	select {
 	case p.wake <- struct{}{}:
@@ -21,7 +21,7 @@ func (p *purge) note() {
 	}
 }
 
-// A portion of a purge, and the time the store is left alone after it.
+// A portion of a purge is so many keys, and the store is left alone after it.
 const (
 	purgePortion = 2000
 	purgePause   = 20 * time.Millisecond
@@ -45,33 +45,66 @@ func (s *Store) runPurge() {
 	}
 }
 
-// purgePortion removes a part of one deleted session's queue, and the note about
-// it with the last part. It reports whether there may be more.
+// purgePortion removes one portion and reports whether there may be more.
 func (s *Store) purgePortion() (more bool, err error) {
-	var note []byte
+	p := purgePass{store: s}
 	from, to := prefixRange(prefixDeleted)
-	err = s.committer.Range(from, to, false, func(k, _ []byte) bool {
-		note = bytes.Clone(k)
-		return false
+	err = s.committer.Range(from, to, false, func(note, _ []byte) bool {
+		more = true
+		return p.session(note)
 	})
-	if err != nil || note == nil {
-		return false, err
+	if err != nil || p.failed != nil || !more {
+		return false, firstOf(err, p.failed)
 	}
-	var b kv.Batch
-	n := 0
+	return true, s.await(&p.batch, kv.Lazy)
+}
+
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// purgePass gathers one portion.
+type purgePass struct {
+	store  *Store
+	batch  kv.Batch
+	keys   int
+	failed error
+}
+
+// session removes what the note is about, and the note if that was all. It
+// reports whether there is room for another one.
+func (p *purgePass) session(note []byte) bool {
 	if len(note) == numberKeySize {
 		session := numberIn(note)
-		err = s.committer.Range(appendNumberKey(nil, prefixReference, session), appendEnd(nil, prefixReference, session), false, func(k, _ []byte) bool {
-			b.Delete(k)
-			n++
-			return n < purgePortion
-		})
-		if err != nil {
-			return false, err
+		for _, prefix := range []byte{prefixSubscription, prefixReceived, prefixReference} {
+			if !p.remove(appendNumberKey(nil, prefix, session), appendEnd(nil, prefix, session)) {
+				return false
+			}
 		}
 	}
-	if n < purgePortion {
-		b.Delete(note)
+	p.batch.Delete(note)
+	return true
+}
+
+// remove removes a range, key by key as long as that is little: an engine may
+// delete a range at once, but reads get slower with the number of those it has
+// deleted lately. It reports whether the range is empty then.
+func (p *purgePass) remove(from, to []byte) bool {
+	room := purgePortion - p.keys
+	p.failed = p.store.committer.Range(from, to, false, func(key, _ []byte) bool {
+		p.keys++
+		room--
+		p.batch.Delete(key)
+		return room > 0
+	})
+	if p.failed != nil || room > 0 {
+		return p.failed == nil
 	}
-	return true, s.await(&b, kv.Lazy)
+	if p.store.rangeDeletes {
+		p.batch.DeleteRange(from, to)
+	}
+	return false
 }

@@ -32,7 +32,7 @@ func Salvage(from, to kv.KV, name string, lost func(*Problem)) (copied *Inventor
 		return s.failed == nil
 	})
 	if err == nil {
-		s.batch.Put(keyVersion, kv.SealFrom(appendVersion(nil, formatVersion), 0))
+		s.batch.Put(keyVersion, kv.SealFrom(versionRecord(formatVersion), 0))
 		s.flush()
 		err = s.failed
 	}

@@ -157,17 +157,42 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// An engine that deletes ranges does it at once.
-func TestDeleteRange(t *testing.T) {
+// An engine that deletes ranges is told to where the queue is long; what belongs
+// to the session besides goes too.
+func TestPurgeRange(t *testing.T) {
 	t.Parallel()
-	d := newDisk()
-	store := mustOpen(t, func() (kv.KV, error) { return ranges{&handle{disk: d}}, nil }, storage.Options{})
-	commit(t, store, func(tx mqtt.StoreTx) { tx.Enqueue(body(1), to(1, 1)) })
-	commit(t, store, func(tx mqtt.StoreTx) { tx.DeleteSession(1) })
-	if got := append(d.keys(t, "q"), d.keys(t, "d")...); len(got) > 0 {
-		t.Errorf("left: %q", got)
-	}
-	mustClose(t, store)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		store := mustOpen(t, func() (kv.KV, error) { return ranges{&handle{disk: d}}, nil }, storage.Options{})
+		commit(t, store, func(tx mqtt.StoreTx) {
+			for n := range uint64(5000) {
+				tx.Enqueue(body(1), []mqtt.StoredReference{{Session: 1, Place: n + 1}})
+			}
+			for session := range uint64(100) {
+				sub := mqtt.StoredSubscription{}
+				sub.Filter = "f"
+				tx.PutSubscription(session+1, &sub)
+				tx.PutReceived(session+1, 7)
+				tx.Enqueue(body(2), []mqtt.StoredReference{{Session: session + 1, Place: 9999}})
+			}
+		})
+		before := store.Stats().Committer.Operations
+		commit(t, store, func(tx mqtt.StoreTx) {
+			for session := range uint64(99) {
+				tx.DeleteSession(session + 1)
+			}
+		})
+		<-time.After(time.Minute)
+		if n := store.Stats().Committer.Operations - before; n > 3500 {
+			t.Errorf("%d operations", n)
+		}
+		for prefix, want := range map[string]int{"q": 1, "u": 1, "i": 1, "d": 0} {
+			if got := d.keys(t, prefix); len(got) != want {
+				t.Errorf("%s: %d keys are left, want %d", prefix, len(got), want)
+			}
+		}
+		mustClose(t, store)
+	})
 }
 
 type ranges struct{ *handle }

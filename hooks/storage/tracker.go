@@ -96,18 +96,14 @@ func (t *tracker) takeLost() int {
 func (t *tracker) empty() bool { return t.held.Load() == 0 }
 
 // settleLocked takes claims away and calls gone for each body that nobody needs
-// any more. It reports whether there were any claims. t.mu is held, and by the
-// caller until its transaction is in the queue: a later one that takes the last
-// claim must not overtake it.
-func (t *tracker) settleLocked(list []settlement, gone func(id uint64)) (found bool) {
+// any more. t.mu is held, and by the caller until its transaction is in the
+// queue: a later one that takes the last claim must not overtake it.
+func (t *tracker) settleLocked(list []settlement, gone func(id uint64)) {
 	for _, s := range list {
-		a, b := t.young.take(s, gone), t.old.take(s, gone)
-		found = found || a || b
+		t.young.take(s, gone)
+		t.old.take(s, gone)
 	}
-	if found {
-		t.countLocked()
-	}
-	return found
+	t.countLocked()
 }
 
 func byPlace(c claim, place uint64) int { return cmp.Compare(c.place, place) }
@@ -128,15 +124,15 @@ func (g *generation) insert(session uint64, c claim) {
 	g.references++
 }
 
-func (g *generation) take(s settlement, gone func(id uint64)) bool {
+func (g *generation) take(s settlement, gone func(id uint64)) {
 	list := g.sessions[s.session]
 	if len(list) == 0 {
-		return false
+		return
 	}
 	i, _ := slices.BinarySearchFunc(list, s.from, byPlace)
 	j, _ := slices.BinarySearchFunc(list, s.to, byPlace)
 	if i >= j {
-		return false
+		return
 	}
 	for _, c := range list[i:j] {
 		if c.body.left--; c.body.left == 0 {
@@ -154,5 +150,4 @@ func (g *generation) take(s settlement, gone func(id uint64)) bool {
 	default:
 		g.sessions[s.session] = slices.Delete(list, i, j)
 	}
-	return true
 }

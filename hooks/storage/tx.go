@@ -72,15 +72,12 @@ func (t *tx) PutSession(s *mqtt.StoredSession) {
 // DeleteSession does as mqtt.StoreTx says.
 func (t *tx) DeleteSession(session uint64) {
 	t.session = max(t.session, session)
-	t.ResetSession(session)
-	if t.store.rangeDeletes {
-		t.deleteAll(prefixReference, session)
-	} else { // the queue may be long: it goes in the background
-		t.key = appendNumberKey(t.key[:0], prefixDeleted, session)
-		t.value = append(t.value[:0], format)
-		t.put()
-		t.store.purge.note()
-	}
+	t.key = appendNumberKey(t.key[:0], prefixSession, session)
+	t.batch.Delete(t.key)
+	t.key = appendNumberKey(t.key[:0], prefixDeleted, session)
+	t.value = append(t.value[:0], format)
+	t.put() // the rest goes in the background
+	t.store.purge.note()
 	t.settled = append(t.settled, settlement{session, 0, math.MaxUint64})
 }
 

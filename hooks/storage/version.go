@@ -59,16 +59,16 @@ func (s *Store) writeVersion() error {
 			s.opts.Name, found, kv.ErrFormat)
 	}
 	var b kv.Batch
-	b.Put(keyVersion, kv.SealFrom(appendVersion(nil, formatVersion), 0))
+	b.Put(keyVersion, kv.SealFrom(versionRecord(formatVersion), 0))
 	if err := s.await(&b, kv.Sync); err != nil {
 		return fmt.Errorf("open store %s: %w", s.opts.Name, err)
 	}
 	return nil
 }
 
-// appendVersion appends the one record that keeps its shape for ever.
-func appendVersion(dst []byte, version uint64) []byte {
-	return append(binary.AppendUvarint(append(dst, 1), version), "linnet store"...)
+// versionRecord returns the one record that keeps its shape for ever.
+func versionRecord(version uint64) []byte {
+	return append(binary.AppendUvarint([]byte{1}, version), "linnet store"...)
 }
 
 func decodeVersion(value []byte) (uint64, error) {

@@ -45,7 +45,7 @@ type admin struct {
 // data directory this process holds.
 func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, error) {
 	srv := b.Server
-	if cfg.Admin.Address == config.Off {
+	if cfg.Admin.Address == "" {
 		return nil, removeFile(filepath.Join(cfg.DataDir, adminURLFile))
 	}
 	secret, made, err := adminSecret(cfg.DataDir)

@@ -18,11 +18,11 @@ type summary struct {
 	urls      []string
 	try       []string // commands
 	access    string
-	admin     string // the management API, "" if it is off
-	adminURL  string
 	open      []string // listeners that admit everybody
 	users     bool     // those of files are admitted and nobody else
 	local     bool     // clients of this machine are admitted and nobody else
+	admin     string   // the management API, "" if it is off
+	adminURL  string
 	dataDir   string
 	openFiles uint64
 }

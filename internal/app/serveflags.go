@@ -119,8 +119,8 @@ func target(cfg *config.Config, id string, protocols ...string) config.Listener 
 
 // adminAddress applies --admin.
 func (f *serveFlags) adminAddress(cfg *config.Config) (err error) {
-	cfg.Admin.Address = config.Off
-	if f.admin != "" && f.admin != config.Off {
+	cfg.Admin.Address = ""
+	if f.admin != "" && f.admin != "off" {
 		cfg.Admin.Address, err = address(f.admin, "127.0.0.1")
 	}
 	if err != nil {

@@ -11,8 +11,8 @@ type Config struct {
 	DataDir         string
 	ShutdownTimeout time.Duration
 	Listeners       []Listener
-	Admin           Admin
 	Access          Access
+	Admin           Admin
 	Capabilities    Capabilities
 	Limits          Limits
 	Sessions        Sessions
@@ -47,13 +47,10 @@ const (
 	Nobody    = "nobody"
 )
 
-// Admin is the management API.
+// Admin says where the management API listens; an empty address switches it off.
 type Admin struct {
-	Address string // host:port, or Off
+	Address string // host:port
 }
-
-// Off as an address means none.
-const Off = "off"
 
 // Listener is one address at which clients are accepted.
 type Listener struct {

@@ -20,14 +20,13 @@ func (c *Config) keys() keys {
 			"listeners", restart, listOf("listener", &c.Listeners, (*Listener).keys, defaultListeners),
 			"Where clients are accepted. A list in the file replaces the default one as a whole.",
 		},
+		{"access", restart, &group{c.Access.keys()}, "Who may come in, and what they may do."},
 		{"admin", restart, &group{keys{
 			{
-				"address", restart, anyText(&c.Admin.Address, DefaultAdmin, "host:port, or off"),
-				"Address of this machine and port of the management API, or off. It speaks HTTP without TLS: let other machines reach it " +
-					"through a proxy that does. If nobody chose an address and the default one is taken, it gets a free port.",
+				"address", restart, orOff(&c.Admin.Address, anyText(&c.Admin.Address, DefaultAdmin, "host:port")),
+				"Address of this machine and port of the management API, for \"linnet clients\", \"linnet stats\" and the like; off for none. See docs/operating.md.",
 			},
-		}}, "The management API, for which everybody needs a login."},
-		{"access", restart, &group{c.Access.keys()}, "Who may come in, and what they may do."},
+		}}, "The management API."},
 		{"capabilities", restart, &group{c.Capabilities.keys()}, "What clients may do, in the words of the MQTT specification; they are told."},
 		{"limits", restart, &group{c.Limits.keys()}, "Limits that protect the broker."},
 		{"sessions", restart, &group{c.Sessions.keys()}, "How sessions and shared subscriptions work."},

@@ -32,7 +32,7 @@ func TestMistakesInFiles(t *testing.T) {
 		}},
 		{"a key twice", "sys:\n  interval: 1s\n  interval: 2s\n", []string{"f:3:3: sys.interval: the key stands in line 2 already: leave one of them"}},
 		{"a key that is a list", "[a]: 1", []string{
-			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, admin, access, capabilities, limits, sessions, queues, store, notices, sys, log or profile",
+			"f:1:1: a key that is a list: use data_dir, shutdown_timeout, listeners, access, admin, capabilities, limits, sessions, queues, store, notices, sys, log or profile",
 		}},
 		{"a word that is not allowed", "log: {level: loud}", []string{`f:1:14: log.level: "loud" is not allowed: use debug, info, warn or error`}},
 		{"a number too large", "capabilities: {maximum_qos: 3}", []string{`f:1:29: capabilities.maximum_qos: "3" is not allowed: use a whole number from 0 to 2`}},

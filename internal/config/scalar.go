@@ -169,10 +169,14 @@ func (s *scalar) orZero(word string, zero func() bool, clear func()) *scalar {
 	return s
 }
 
+// orOff adds the word off to what a text behind p may be: it empties it.
+func orOff(p *string, s *scalar) *scalar {
+	return s.orZero("off", func() bool { return *p == "" }, func() { *p = "" })
+}
+
 // or is orZero for the field behind p, with the word as the default.
 func or[T integer](s *scalar, p *T, word string) *scalar {
-	s.orZero(word, func() bool { return *p == 0 }, func() { *p = 0 })
-	return s
+	return s.orZero(word, func() bool { return *p == 0 }, func() { *p = 0 })
 }
 
 // defaulting makes a text the default of a scalar.

@@ -22,33 +22,81 @@ func (s *Store) Apply(b *kv.Batch, durable bool) error {
 	if err := s.space.refuse(s, b); err != nil {
 		return err
 	}
-	if err := s.fillBatch(b); err != nil {
-		return fmt.Errorf("fill batch: %w", err)
+	batch, err := s.fillBatch(b)
+	if err != nil {
+		return s.abandonBatch(fmt.Errorf("fill batch: %w", err))
 	}
-	if s.batch.Empty() {
+	if batch.Empty() {
 		return nil
 	}
-	if err := s.commit(durable); err != nil {
-		s.batch = nil // the writer may still read it, and nobody writes again
+	if err := s.commit(batch, durable); err != nil {
+		s.batch, s.indexed = nil, nil // the writer may still read it, and nobody writes again
 		return err
 	}
-	s.batch.Reset()
+	batch.Reset()
 	return nil
 }
 
-func (s *Store) fillBatch(b *kv.Batch) (err error) {
+// abandonBatch condemns the handle for err: there is no way to empty a batch and
+// be sure of it.
+func (s *Store) abandonBatch(err error) error {
+	s.fence.fail(err)
+	s.batch, s.indexed = nil, nil
+	return s.fence.err()
+}
+
+// fillBatch returns b as a batch of Pebble's, an indexed one if that is needed.
+func (s *Store) fillBatch(b *kv.Batch) (batch *pebble.Batch, err error) {
+	batch = s.batch
 	for op := range b.Ops() {
 		switch op.Kind {
 		case kv.Put:
-			err = s.batch.Set(op.Key, op.Value, nil)
+			err = batch.Set(op.Key, op.Value, nil)
 		case kv.Delete:
-			err = s.batch.Delete(op.Key, nil)
+			err = batch.Delete(op.Key, nil)
 		case kv.DeleteRange:
-			err = s.batch.DeleteRange(op.Key, op.Value, nil)
+			if batch != s.indexed { // to see what has been put so far
+				err = s.indexed.Apply(batch, nil)
+				batch.Reset()
+				batch = s.indexed
+			}
+			if err == nil {
+				err = deleteRange(batch, op.Key, op.Value)
+			}
 		}
 		if err != nil {
+			return nil, err
+		}
+	}
+	return batch, nil
+}
+
+// rangeKeys is the number of keys from which on a range is deleted by one record.
+const rangeKeys = 1000
+
+// deleteRange deletes key by key where that is not too much: each range deletion
+// in the write buffer makes reads slower, and a hundred thousand of them that
+// overlap make one read take minutes.
+func deleteRange(batch *pebble.Batch, from, to []byte) error {
+	it, err := batch.NewIter(bounds(from, to))
+	if err != nil {
+		return err
+	}
+	var keys []byte
+	var ends []int
+	for ok := it.First(); ok && len(ends) <= rangeKeys; ok = it.Next() {
+		keys = append(keys, it.Key()...)
+		ends = append(ends, len(keys))
+	}
+	if it.Close() != nil || len(ends) > rangeKeys { // damage is no reason not to delete
+		return batch.DeleteRange(from, to, nil)
+	}
+	start := 0
+	for _, end := range ends {
+		if err := batch.Delete(keys[start:end], nil); err != nil {
 			return err
 		}
+		start = end
 	}
 	return nil
 }
@@ -56,13 +104,13 @@ func (s *Store) fillBatch(b *kv.Batch) (err error) {
 // commit hands the batch to the writer, who may not come back. Pebble returns
 // nil from a commit that went wrong once Fatalf has returned, so the fence has
 // the last word.
-func (s *Store) commit(durable bool) error {
+func (s *Store) commit(batch *pebble.Batch, durable bool) error {
 	o := pebble.NoSync
 	if durable {
 		o = pebble.Sync
 	}
 	select {
-	case s.work <- write{s.batch, o}:
+	case s.work <- write{batch, o}:
 	case <-s.fence.down:
 		return s.fence.err()
 	}

@@ -29,7 +29,12 @@ func OpenSalvage(dir, work string, lost func(what string)) (*Store, error) {
 	if err := errors.Join(r.run(), lock.Close()); err != nil {
 		return nil, fmt.Errorf("salvage store %s: %w", dir, err)
 	}
-	return Open(Options{Dir: work, Reserve: -1})
+	store, err := Open(Options{Dir: work, Reserve: -1})
+	if err == nil {
+		return store, nil
+	}
+	lost(fmt.Sprintf("%v: rebuilding it from its tables and logs", err))
+	return rebuild(work, filepath.Join(work, "rebuilt"), lost)
 }
 
 // repair copies a store file by file.

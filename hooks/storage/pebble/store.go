@@ -25,8 +25,9 @@ type Store struct {
 	gate   gate.Gate
 	space  space
 
-	mu      sync.Mutex // one Apply at a time; guards batch
+	mu      sync.Mutex // one Apply at a time; guards the batches
 	batch   *pebble.Batch
+	indexed *pebble.Batch // for batches that delete ranges
 	work    chan write    // to writer; unbuffered
 	results chan error    // from writer; holds one, for a caller who has gone
 	writer  chan struct{} // closed when the writer has ended
@@ -84,7 +85,7 @@ func openOnce(o Options, lock *pebble.Lock) (*Store, error) {
 		return nil, openError(o, err)
 	}
 	s := &Store{
-		opts: o, db: db, fence: f, events: e, lock: lock, batch: db.NewBatch(),
+		opts: o, db: db, fence: f, events: e, lock: lock, batch: db.NewBatch(), indexed: db.NewIndexedBatch(),
 		work: make(chan write), results: make(chan error, 1), writer: make(chan struct{}),
 	}
 	s.space.init(o)
@@ -219,7 +220,7 @@ func (s *Store) closeEngine() error {
 	result := make(chan error, 1)
 	go func() { //arch:ok ends with Pebble's Close, or is held by the fence
 		<-s.writer
-		result <- errors.Join(s.batch.Close(), s.db.Close())
+		result <- errors.Join(s.batch.Close(), s.indexed.Close(), s.db.Close())
 	}()
 	select {
 	case err := <-result:
