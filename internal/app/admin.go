@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +43,8 @@ type admin struct {
 
 // startAdmin adds the management API to a broker that does not serve yet, whose
 // data directory this process holds.
-func startAdmin(cfg *config.Config, srv *mqtt.Server, log *slog.Logger) (*admin, error) {
+func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, error) {
+	srv := b.Server
 	if cfg.Admin.Address == "" {
 		return nil, removeFile(filepath.Join(cfg.DataDir, adminURLFile))
 	}
@@ -63,13 +65,14 @@ func startAdmin(cfg *config.Config, srv *mqtt.Server, log *slog.Logger) (*admin,
 		return nil, err
 	}
 	a.handler, err = rest.New(rest.Options{
-		Server: srv, Logger: log, Secret: secret, Keys: keys, Version: version(), Metrics: page,
-		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)),
+		Server: srv, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page,
+		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)), LogLevel: &log.level,
+		Reload: func(context.Context) error { return r.Reload() },
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())
 	}
-	if err := a.listen(cfg, srv, log); err != nil {
+	if err := a.listen(cfg, srv, log.Logger); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil

@@ -55,16 +55,16 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return errors.Join(err, closeStore(store))
 	}
 	defer b.access.close()
-	api, err := startAdmin(cfg, b.Server, log.Logger)
+	r := newReloader(cfg, b, log, load)
+	api, err := startAdmin(cfg, b, log, r)
 	if err != nil {
-		return errors.Join(err, b.Close())
+		return errors.Join(err, b.Close(), closeStore(store))
 	}
 	defer func() { err = errors.Join(err, api.Close()) }()
 	if err := b.Serve(); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	announce(cfg, b.Server, api, log, std.err)
-	r := newReloader(cfg, b, log, load)
 	service := notifyStart(b.Server, log.Logger)
 	for {
 		select {
