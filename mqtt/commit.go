@@ -17,6 +17,7 @@ type storing struct {
 type keptDelivery struct {
 	session *session
 	place   uint64
+	removes []uint64 // places whose fate was unknown
 }
 
 // begin returns what gathers changes, with a transaction.
@@ -34,7 +35,14 @@ func (r *router) begin() *storing {
 func (r *router) keep(s *session, d *delivery) {
 	st := r.begin()
 	st.refs = append(st.refs, s.backlog.take(d))
-	st.kept = append(st.kept, keptDelivery{s, d.seq})
+	k := keptDelivery{session: s, place: d.seq}
+	if b := s.backlog; len(b.failed) > 0 { // their publishers may have sent them again
+		k.removes, b.failed = b.failed, nil
+		for _, place := range k.removes {
+			st.tx.Dequeue(b.number, place)
+		}
+	}
+	st.kept = append(st.kept, k)
 }
 
 // stores tells that something is to be committed.
@@ -187,8 +195,8 @@ func (s *Server) complete(list []*commit) {
 	pump := make(map[*session]struct{})
 	flush := make(map[*Client]struct{})
 	for _, c := range list {
-		for _, k := range c.kept {
-			if k.session.settle(k.place, c.err) {
+		for i := range c.kept {
+			if k := &c.kept[i]; k.session.settle(k, c.err) {
 				pump[k.session] = struct{}{}
 			}
 		}

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -142,13 +143,14 @@ func (s *session) level() StoreLevel {
 
 // settle notes that the reference at a place is in the store or, with an error,
 // that it is not. It tells whether the session may go on.
-func (s *session) settle(place uint64, err error) (pump bool) {
+func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	s.mu.Lock()
 	defer s.unlock()
-	b := s.backlog
+	b, place := s.backlog, k.place
 	gone := b.settle(place)
 	switch {
 	case err != nil:
+		b.failed = append(b.failed, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)
@@ -284,7 +286,7 @@ func (s *session) refillOne(from *StoredDelivery) {
 	b := s.backlog
 	ref := &from.Reference
 	b.from, b.fromTotal = ref.Place+1, ref.Total
-	if _, gone := b.gone[ref.Place]; gone {
+	if _, gone := b.gone[ref.Place]; gone || slices.Contains(b.failed, ref.Place) {
 		return
 	}
 	if from.Released {
@@ -424,13 +426,13 @@ func (s *session) rest() {
 }
 
 // erase removes an ended session from the store.
-func (s *session) erase() {
+func (s *session) erase(changes *storeChanges) {
 	if s.backlog == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.server.eraseSession(s.backlog.number)
+	s.server.eraseSession(s.backlog.number, changes)
 }
 
 // dropSpilled drops what an ended session has in the store only. It is read if
@@ -518,7 +520,7 @@ func (s *session) sendRetainedKept(c *Client, d delivery) (room bool) {
 	if !d.waits {
 		level = StoreLazy // nobody waits for it
 	}
-	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{s, d.seq}}}).done)
+	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{session: s, place: d.seq}}}).done)
 	if !d.waits && b.idle() && s.window.hasFree(identifier(d.seq)) {
 		b.passed()
 		return s.sendLocked(c, d, nil)
