@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/linnetmq/linnet/hooks/limits"
 	"github.com/linnetmq/linnet/internal/config"
 	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
@@ -19,6 +20,7 @@ type broker struct {
 	*mqtt.Server
 	log    *slog.Logger
 	access *access
+	bans   *limits.Bans
 	certs  map[string]*liveCertificates // by listener
 }
 
@@ -35,6 +37,9 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker,
 		certs:  map[string]*liveCertificates{},
 	}
 	var err error
+	if b.bans, err = addLimits(b.Server, cfg, log); err != nil {
+		return nil, err
+	}
 	if b.access, err = addAccess(b.Server, cfg, log); err != nil {
 		return nil, err
 	}

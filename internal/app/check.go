@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/limits"
 	"github.com/linnetmq/linnet/internal/config"
 )
 
@@ -66,6 +67,9 @@ func (c *checkup) examine(cfg *config.Config) {
 	}
 	if _, err := new(access).open(&cfg.Access, slog.New(slog.DiscardHandler)); err != nil {
 		c.wrong("access", err)
+	}
+	if _, err := limits.OpenBans(filepath.Join(cfg.DataDir, bansFile)); err != nil {
+		c.wrong("data_dir", err)
 	}
 	if cfg.Log.Output != "off" {
 		c.writable("log.file", cfg.Log.File)

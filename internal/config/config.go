@@ -66,6 +66,7 @@ type Listener struct {
 	HandshakeTimeout time.Duration
 	TCPKeepAlive     time.Duration // 0: no probes
 	Durability       string        // "": as Store says
+	Connections      int           // at a time; 0: as Limits says
 	UnixMode         string        // octal
 	PProf            bool
 }
@@ -131,8 +132,19 @@ type Compatibilities struct {
 	AlwaysReturnResponseInfo bool
 }
 
-// Limits protect the broker.
+// Limits protect the broker. Of numbers 0 is no limit where not said otherwise.
 type Limits struct {
+	ConnectionsPerUser     int
+	ConnectionsPerAddress  int
+	ConnectionsPerListener int
+	Connects               Rate // of an address
+	Messages               Rate // of a client
+	Bytes                  Rate // of a client
+	TooFast                string
+	TopicLevels            int
+	TopicBytes             int
+	Flapping               Flapping
+
 	MaximumClients             int64 // 0: none
 	MaximumSubscriptions       int   // of a client
 	MemoryBudget               int64 // bytes, 0: none
@@ -141,6 +153,24 @@ type Limits struct {
 	MaximumClientWritesPending int32
 	ReadBufferSize             int
 	WriteBufferSize            int
+}
+
+// What happens to clients that publish faster than their rate.
+const (
+	Throttle   = "throttle"
+	Reject     = "reject"
+	Disconnect = "disconnect"
+)
+
+// Rate is so much per second, on average; 0 is no limit. Burst is what may come
+// at once, 0 as much as in a second.
+type Rate struct{ PerSecond, Burst int64 }
+
+// Flapping bans clients for a while that connect more than Count times in a
+// Window; 0 never does.
+type Flapping struct {
+	Count       int
+	Window, Ban time.Duration
 }
 
 // Sessions say how sessions are kept.

@@ -45,6 +45,12 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		{"path without WebSocket", first(func(l *Listener) { l.Path = "/x" }), "listeners[0].path: it has no effect with the protocol tcp"},
 		{"origins without WebSocket", first(func(l *Listener) { l.Origins = []string{"*"} }), "listeners[0].origins: it has no effect"},
 		{"mode without unix", first(func(l *Listener) { l.UnixMode = "0600" }), "listeners[0].unix_mode: it has no effect"},
+		{"connections of statistics", func(c *Config) {
+			l := NewListener("http", HTTP, "")
+			l.Connections = 1
+			c.Listeners = append(c.Listeners, l)
+		}, "listeners[2].maximum_connections: it has no effect"},
+		{"burst alone", func(c *Config) { c.Limits.Bytes.Burst = 1 }, "limits.byte_rate.burst: it has no effect without per_second"},
 		{"pprof for clients", first(func(l *Listener) { l.PProf = true }), "listeners[0].pprof: it has no effect"},
 		{"pprof for everybody", func(c *Config) {
 			l := NewListener("http", HTTP, ":8080")

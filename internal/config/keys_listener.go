@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -44,6 +45,10 @@ func (l *Listener) keys() keys {
 		{
 			"durability", restart, choice(&l.Durability, "", Fsync, OS, None),
 			"What acknowledgements to clients of this listener wait for. Not given: as store.durability says.",
+		},
+		{
+			"maximum_connections", restart, or(number(&l.Connections, 0, 1, math.MaxInt32), &l.Connections, "default").defaulting("default"),
+			"Connections at a time; default: as limits.connections_per_listener says.",
 		},
 		{"unix_mode", restart, checked(&l.UnixMode, "", "permission bits like 0660", validMode), "Of unix: permission of the socket's file. Not given: as the process's umask says."},
 		{"pprof", restart, boolean(&l.PProf, false), "Of http on a loopback address: whether Go's profiles are below /debug/pprof/."},

@@ -30,7 +30,6 @@ var mosquittoMisses = map[string]string{
 	"psk_file":                 "pre-shared keys are not offered",
 	"psk_hint":                 "pre-shared keys are not offered",
 	"http_dir":                 "files are not served",
-	"max_connections":          "limits for each listener are not offered yet in this version; limits.maximum_clients counts all",
 }
 
 // mosquittoSettings are the settings that have an equivalent.
@@ -126,6 +125,11 @@ var mosquittoSettings = map[string]mosquittoSetting{
 	},
 	"max_qos": func(m *mosquittoFile, _ *mosquittoListener, value string) {
 		m.im.Config.Capabilities.MaximumQoS = byte(m.number("max_qos", value, 2))
+	},
+	"max_connections": func(m *mosquittoFile, l *mosquittoListener, value string) {
+		if value != "-1" {
+			l.connections = int(m.number("max_connections", value, math.MaxInt32))
+		}
 	},
 	"persistent_client_expiration": func(m *mosquittoFile, _ *mosquittoListener, value string) {
 		m.im.Config.Capabilities.MaximumSessionExpiryInterval = m.expiry(value)

@@ -22,6 +22,7 @@ func (c *Config) Validate() error {
 		v.add("log.file", "nothing is written to it with log.output %s: use file or both, or leave the file out", c.Log.Output)
 	}
 	v.store(&c.Store)
+	v.limits(&c.Limits)
 	if n := c.Notices; !n.Enabled && n != (Notices{}) {
 		v.add("notices", "they have no effect without enabled: true")
 	}
@@ -76,6 +77,17 @@ func (v *validation) store(s *Store) {
 	}
 }
 
+func (v *validation) limits(l *Limits) {
+	for _, r := range []struct {
+		key  string
+		rate Rate
+	}{{"connect_rate", l.Connects}, {"message_rate", l.Messages}, {"byte_rate", l.Bytes}} {
+		if r.rate.PerSecond == 0 && r.rate.Burst != 0 {
+			v.add("limits."+r.key+".burst", "it has no effect without per_second")
+		}
+	}
+}
+
 func (v *validation) listener(path string, l *Listener) {
 	v.address(path+".address", l)
 	v.certificates(path+".tls", l)
@@ -86,6 +98,7 @@ func (v *validation) listener(path string, l *Listener) {
 	v.useless(path+".unix_mode", l.UnixMode != "" && l.Protocol != Unix, l, "unix")
 	v.useless(path+".anonymous", l.Anonymous != "" && !l.ForClients(), l, "the protocols of clients")
 	v.useless(path+".durability", l.Durability != "" && !l.ForClients(), l, "the protocols of clients")
+	v.useless(path+".maximum_connections", l.Connections != 0 && !l.ForClients(), l, "the protocols of clients")
 	v.useless(path+".pprof", l.PProf && l.Protocol != HTTP, l, "http")
 	if l.PProf && l.Protocol == HTTP && !loopback(l.Address) {
 		v.add(path+".pprof", "profiles are offered on a loopback address only: use an address like 127.0.0.1:8080")
