@@ -25,6 +25,9 @@ type Options struct {
 	// Keys are the API keys; nil switches them off.
 	Keys *Keys
 
+	// Bans is the list of bans; nil: there is none.
+	Bans Bans
+
 	// Audit receives a line for every change; nil means Logger.
 	Audit *slog.Logger
 	// Version is shown by /api/v1/node.

@@ -53,6 +53,7 @@ func (h *Handler) v1() {
 	h.statsOperations(a)
 	h.nodeOperations(a)
 	h.keyOperations(a)
+	h.banOperations(a)
 	h.streamOperations(a)
 	h.whyOperations(a)
 	h.traceOperations(a)

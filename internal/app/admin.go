@@ -42,7 +42,7 @@ type admin struct {
 
 // startAdmin adds the management API to a broker that does not serve yet, whose
 // data directory this process holds.
-func startAdmin(cfg *config.Config, srv *mqtt.Server, log *slog.Logger) (*admin, error) {
+func startAdmin(cfg *config.Config, b *broker, log *slog.Logger) (*admin, error) {
 	if cfg.Admin.Address == "" {
 		return nil, removeFile(filepath.Join(cfg.DataDir, adminURLFile))
 	}
@@ -54,7 +54,7 @@ func startAdmin(cfg *config.Config, srv *mqtt.Server, log *slog.Logger) (*admin,
 	if err != nil {
 		return nil, err
 	}
-	page, err := metrics.Handler(srv, version())
+	page, err := metrics.Handler(b.Server, version())
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +63,13 @@ func startAdmin(cfg *config.Config, srv *mqtt.Server, log *slog.Logger) (*admin,
 		return nil, err
 	}
 	a.handler, err = rest.New(rest.Options{
-		Server: srv, Logger: log, Secret: secret, Keys: keys, Version: version(), Metrics: page,
+		Server: b.Server, Logger: log, Secret: secret, Keys: keys, Version: version(), Metrics: page, Bans: apiBans{b.bans},
 		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)),
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())
 	}
-	if err := a.listen(cfg, srv, log); err != nil {
+	if err := a.listen(cfg, b.Server, log); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil

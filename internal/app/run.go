@@ -55,7 +55,7 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return errors.Join(err, closeStore(store))
 	}
 	defer b.access.close()
-	api, err := startAdmin(cfg, b.Server, log.Logger)
+	api, err := startAdmin(cfg, b, log.Logger)
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
