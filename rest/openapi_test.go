@@ -55,6 +55,7 @@ var validCalls = map[string]call{
 	"listBans":          {path: "/bans"},
 	"addBan":            {path: "/bans", body: `{"client_id":"c","network":"10.0.0.0/8","until":"2999-01-01T00:00:00Z"}`, status: 204},
 	"removeBan":         {path: "/bans?username=banned", status: 204},
+	"explainAccess":     {path: "/access/explain?action=publish&topic=a&client_id=c&username=joe&remote=192.0.2.7&listener=mqtt"},
 	"streamEvents":      {path: "/events?event=connected,disconnected", stream: true},
 	"streamMessages":    {path: "/messages?filter=%23&retained=true", stream: true},
 	"trace":             {path: "/trace?client_id=c", stream: true},
@@ -78,6 +79,9 @@ func operations(h *Handler) map[string]*huma.Operation {
 func populated(t *testing.T) *testAPI {
 	a := newTestAPI(t, func(o *Options) {
 		o.Reload = func(context.Context) error { return nil }
+		o.Explain = func(context.Context, AccessQuestion) (AccessAnswer, error) {
+			return AccessAnswer{Decision: "allow", Rule: "acl:1", Steps: []AccessStep{{Rule: "acl:1", Decision: "allow"}}}, nil
+		}
 		o.Bans = &memoryBans{list: []Ban{{Username: "banned"}}}
 	})
 	gone := a.lasting("gone")

@@ -54,6 +54,7 @@ func (h *Handler) v1() {
 	h.nodeOperations(a)
 	h.keyOperations(a)
 	h.banOperations(a)
+	h.accessOperations(a)
 	h.streamOperations(a)
 	h.whyOperations(a)
 	h.traceOperations(a)

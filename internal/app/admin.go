@@ -64,7 +64,8 @@ func startAdmin(cfg *config.Config, b *broker, log *slog.Logger) (*admin, error)
 	}
 	a.handler, err = rest.New(rest.Options{
 		Server: b.Server, Logger: log, Secret: secret, Keys: keys, Version: version(), Metrics: page, Bans: apiBans{b.bans},
-		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)),
+		Explain: b.explain,
+		Audit:   slog.New(slog.NewJSONHandler(a.audit, nil)),
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())

@@ -19,6 +19,7 @@ import (
 type broker struct {
 	*mqtt.Server
 	log    *slog.Logger
+	config *config.Config // that it was made with
 	access *access
 	bans   *limits.Bans
 	certs  map[string]*liveCertificates // by listener
@@ -34,6 +35,7 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker,
 	b := &broker{
 		Server: mqtt.New(opts),
 		log:    log,
+		config: cfg,
 		certs:  map[string]*liveCertificates{},
 	}
 	var err error
