@@ -148,7 +148,7 @@ func duration(p *time.Duration, def, least, most, step time.Duration) *scalar {
 
 // orZero lets a word stand for a zero, and makes it the default if the default
 // is zero: "none", "never", "off".
-func (s *scalar) orZero(word string, zero func() bool, clear func()) *scalar {
+func (s *scalar) orZero(word string, zero func() bool, clear func()) {
 	read, write := s.read, s.write
 	s.want += ", or " + word
 	s.plain = false
@@ -166,7 +166,6 @@ func (s *scalar) orZero(word string, zero func() bool, clear func()) *scalar {
 		return write()
 	}
 	s.schema = schema{"anyOf": []schema{{"const": word}, s.schema}}
-	return s
 }
 
 // orOff adds the word off to what a text behind p may be: it empties it.
