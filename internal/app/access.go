@@ -31,7 +31,7 @@ func addAccess(srv *mqtt.Server, cfg *config.Config, log *slog.Logger) (*access,
 	if err != nil {
 		return nil, err
 	}
-	if len(sources) == 1 {
+	if len(sources) == 1 && !cfg.KnowsUsers() {
 		if err := a.explains.Init(&auth.Options{Sources: sources}); err != nil {
 			return nil, err
 		}

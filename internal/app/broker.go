@@ -38,6 +38,9 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker,
 		config: cfg,
 		certs:  map[string]*liveCertificates{},
 	}
+	if err := addIdentities(b.Server, cfg); err != nil {
+		return nil, err
+	}
 	var err error
 	if b.bans, err = addLimits(b.Server, cfg, log); err != nil {
 		return nil, err

@@ -154,7 +154,10 @@ func (c *checkup) certificates(key string, l *config.Listener) {
 		return
 	}
 	c.dates(key+".cert_file", l.TLS.CertFile, certificatesIn(l.TLS.CertFile))
-	if l.TLS.VerifyClient {
+	for i, other := range l.TLS.Others {
+		c.dates(fmt.Sprintf("%s.certificates[%d].cert_file", key, i), other.CertFile, certificatesIn(other.CertFile))
+	}
+	if l.TLS.VerifyClient != "" {
 		c.dates(key+".client_ca_file", l.TLS.CAFile, certificatesIn(l.TLS.CAFile))
 	}
 }

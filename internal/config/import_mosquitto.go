@@ -143,8 +143,8 @@ func (m *mosquittoFile) listener(l *mosquittoListener, local bool) {
 	if secure && l.socket == "" {
 		out.TLS = l.tls
 		out.TLS.MinimumVersion = cmp.Or(l.tls.MinimumVersion, "1.2")
-		if !l.tls.VerifyClient {
-			out.TLS.CAFile, out.TLS.CRLFile = "", ""
+		if l.tls.VerifyClient == "" {
+			out.TLS.CAFile, out.TLS.CRLFile, out.TLS.Identity = "", "", ""
 		}
 	}
 	if out.isWebSocket() {

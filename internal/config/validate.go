@@ -142,11 +142,19 @@ func (v *validation) certificates(path string, l *Listener) {
 		v.add(path+".cert_file", "TLS needs a certificate file: name it")
 	case c.KeyFile == "":
 		v.add(path+".key_file", "TLS needs the certificate's key file: name it")
-	case c.VerifyClient && c.CAFile == "":
+	case c.VerifyClient != "" && c.CAFile == "":
 		v.add(path+".client_ca_file", "verifying clients' certificates needs the file of their authorities: name it")
-	case !c.VerifyClient && c.CRLFile != "":
-		v.add(path+".crl_file", "it has no effect without verify_client: true")
-	case !c.VerifyClient && c.CAFile != "":
-		v.add(path+".client_ca_file", "it has no effect without verify_client: true")
+	case c.VerifyClient == "" && c.CRLFile != "":
+		v.add(path+".crl_file", "it has no effect without verify_client")
+	case c.VerifyClient == "" && c.CAFile != "":
+		v.add(path+".client_ca_file", "it has no effect without verify_client")
+	case c.VerifyClient == "" && c.Identity != "":
+		v.add(path+".identity", "it has no effect without verify_client")
 	}
+	for i, pair := range c.Others {
+		if pair.CertFile == "" || pair.KeyFile == "" {
+			v.add(element(path+".certificates", i), "a certificate needs both cert_file and key_file: name them")
+		}
+	}
+	v.useless(path+".identity", c.Identity != "" && !l.ForClients(), l, "the protocols of clients")
 }
