@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -267,9 +268,12 @@ func (s *session) refill(from, to uint64, generation int) {
 	}
 	before := b.spilled
 	b.spilled = max(0, b.spilled-len(list))
-	if !more { // whatever else was there is gone
+	switch {
+	case !more: // whatever else was there is gone
 		b.from = to
 		b.spilled = int(b.next - to)
+	case b.from < b.next: // it is a guess, but there may be more
+		b.spilled = max(1, b.spilled)
 	}
 	s.server.stats.spilled.Add(int64(b.spilled - before))
 	if b.spilled == 0 {
@@ -284,7 +288,7 @@ func (s *session) refillOne(from *StoredDelivery) {
 	b := s.backlog
 	ref := &from.Reference
 	b.from, b.fromTotal = ref.Place+1, ref.Total
-	if _, gone := b.gone[ref.Place]; gone {
+	if _, gone := b.gone[ref.Place]; gone || slices.Contains(b.failed, ref.Place) {
 		return
 	}
 	if from.Released {
