@@ -89,3 +89,37 @@ func TestTheNewerOfTwoSessionsSurvives(t *testing.T) {
 		}
 	})
 }
+// Retained messages for a new subscription wait for a long queue, which goes on
+// though its messages have expired.
+func TestAQueueInTheStoreGoesOnBesideRetainedMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		sub := dial(t, s, packets.V5, "sub")
+		sub.Subscribe("t", 1)
+		sub.Close()
+		synctest.Wait()
+		pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+		pub.Publish("kept", "retained", 1, true)
+		pub.Publish("t", "first", 1, false)
+		short := &packets.Publish{Topic: "t", Payload: []byte("short"), QoS: 1}
+		short.Properties.MessageExpiryInterval = 10
+		for range 700 {
+			if err := s.PublishPacket(short); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pub.Publish("t", "last", 1, false)
+		sub = mqtttest.Dial(t, s, withReceiveMaximum(lasting(packets.V5, "sub"), 1))
+		first := mqtttest.Expect[*packets.Publish](sub)
+		sub.Subscribe("kept", 1)
+		advance(20 * time.Second)
+		sub.Send(&packets.Puback{PacketID: first.PacketID})
+		got := map[string]bool{string(sub.Message().Payload): true, string(sub.Message().Payload): true}
+		if !got["last"] || !got["retained"] {
+			t.Errorf("got %v", got)
+		}
+		sub.Ping()
+	})
+}
+
