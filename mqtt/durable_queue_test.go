@@ -89,6 +89,7 @@ func TestTheNewerOfTwoSessionsSurvives(t *testing.T) {
 		}
 	})
 }
+
 // Retained messages for a new subscription wait for a long queue, which goes on
 // though its messages have expired.
 func TestAQueueInTheStoreGoesOnBesideRetainedMessages(t *testing.T) {
@@ -122,4 +123,3 @@ func TestAQueueInTheStoreGoesOnBesideRetainedMessages(t *testing.T) {
 		sub.Ping()
 	})
 }
-

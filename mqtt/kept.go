@@ -97,6 +97,13 @@ func (s *session) oldestLoaded() bool {
 	return b.window.len > 0
 }
 
+// sentEarlier tells that an earlier run may have sent a QoS 2 message to this
+// session. Then it is no other member's of its shared subscription
+// [MQTT-4.8.2-4] [MQTT-4.8.2-5].
+func (s *session) sentEarlier(d *delivery) bool {
+	return s.backlog != nil && d.qos == 2 && d.seq < s.backlog.sentBefore
+}
+
 // dropKept drops a delivery that left the window.
 func (s *session) dropKept(d delivery, reason DropReason) {
 	s.dequeue(d.seq)
@@ -422,8 +429,8 @@ func (s *session) rest() {
 	b.disconnectedAt = time.Now()
 	s.save(nil)
 	if b.shared > 0 {
-		from, to := b.from, b.stable
-		s.server.spawn(func() { s.giveAway(from, to) })
+		from, to, generation := b.from, b.stable, b.generation
+		s.server.spawn(func() { s.giveAway(from, to, generation) })
 	}
 }
 
@@ -468,9 +475,13 @@ func (s *session) dropSpilled() {
 // eachSpilled calls f for the deliveries in the store from one place to another,
 // except those in flight, until it returns false. No lock is held.
 func (s *session) eachSpilled(from, to uint64, f func(delivery) bool) {
-	err := s.server.options.Store.Queue(s.backlog.number, from, to, func(d *StoredDelivery) bool {
-		return d.Released || f(s.restored(d))
-	})
+	// What left before, a moment ago, must not be seen.
+	err := s.server.await(new(storeChanges), DurabilityOS)
+	if err == nil {
+		err = s.server.options.Store.Queue(s.backlog.number, from, to, func(d *StoredDelivery) bool {
+			return d.Released || f(s.restored(d))
+		})
+	}
 	if err != nil && s.server.limited.allows() {
 		s.server.log.Error("cannot read queued messages", "client_id", s.clientID, "err", err)
 	}
@@ -488,13 +499,15 @@ func (s *session) restored(from *StoredDelivery) delivery {
 
 // giveAway gives what came by shared subscriptions and waits in the store to
 // other members that are connected, after the session lost its connection.
-func (s *session) giveAway(from, to uint64) {
+func (s *session) giveAway(from, to uint64, generation int) {
+	s.mu.Lock() // what detach gave away is committed when it lets go of the lock
+	s.unlock()
 	s.eachSpilled(from, to, func(d delivery) bool {
-		if d.group == nil || !d.group.hasOnlineMember(s) {
+		if d.group == nil || s.sentEarlier(&d) || !d.group.hasOnlineMember(s) {
 			return true
 		}
 		s.mu.Lock()
-		mine := s.client == nil && !s.ended && d.seq >= s.backlog.from
+		mine := s.client == nil && !s.ended && d.seq >= s.backlog.from && generation == s.backlog.generation
 		if mine {
 			s.backlog.spilled = max(0, s.backlog.spilled-1)
 			s.server.stats.spilled.Add(-1)
