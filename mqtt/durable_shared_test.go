@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/storage/kv"
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
 )
@@ -111,6 +112,37 @@ func TestSharedMessagesOfAnEndedSession(t *testing.T) {
 		mqtttest.Dial(t, s, passing(packets.V5, "c"))
 		expectMessages(t, other, want...)
 		other.Ping()
+		advance(time.Second)
+		if st := s.Stats(); st.Queued != 0 || st.Inflight != 0 {
+			t.Errorf("%d queued, %d in flight", st.Queued, st.Inflight)
+		}
+	})
+}
+
+// A message goes from one member to another in the store at once: where there is
+// no space for that, it stays where it is.
+func TestSharedMessagesStayWhereTheDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		leaves := mqtttest.Dial(t, s, withReceiveMaximum(lasting(packets.V5, "leaves"), 1))
+		leaves.Subscribe("own", 1)
+		leaves.Subscribe(sharedT, 2)
+		pub := mqtttest.Dial(t, s, passing(packets.V5, "pub"))
+		pub.Publish("own", "in flight", 1, false)
+		want := publishMany(t, pub, "t", "m", 700, 2)
+		mqtttest.Expect[*packets.Publish](leaves)
+		stays := dial(t, s, packets.V5, "stays")
+		stays.Subscribe(sharedT, 2)
+		d.fail(kv.ErrNoSpace)
+		leaves.Close()
+		advance(time.Second)
+		stays.Ping()
+		d.fail(nil)
+		advance(time.Minute)
+		leaves = dial(t, s, packets.V5, "leaves")
+		expectMessages(t, leaves, append([]string{"in flight"}, want...)...)
+		stays.Ping()
 		advance(time.Second)
 		if st := s.Stats(); st.Queued != 0 || st.Inflight != 0 {
 			t.Errorf("%d queued, %d in flight", st.Queued, st.Inflight)

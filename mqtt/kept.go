@@ -106,8 +106,37 @@ func (s *session) sentEarlier(d *delivery) bool {
 
 // dropKept drops a delivery that left the window.
 func (s *session) dropKept(d delivery, reason DropReason) {
+	if d.group != nil && reason == DropSessionEnded {
+		s.countQueued(-1, d)
+		s.handOver(d)
+		return
+	}
 	s.dequeue(d.seq)
 	s.discardLocked(d, reason)
+}
+
+// handOver gives a delivery of a shared subscription to another member. The
+// transaction that stores it there removes it here, so that a crash finds it at
+// one of them. s.mu is held.
+func (s *session) handOver(d delivery) {
+	stored, from := s.backlog.leave(d.seq), s
+	s.later(func() { s.server.handOver(from, d, stored) })
+}
+
+// takeBack lets the session keep a delivery that nobody else took and the store
+// still has here. It reports false if the session must not have it any more.
+func (s *session) takeBack(place uint64) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	b := s.backlog
+	if s.client != nil || s.ended || b.window.len > 0 {
+		return false
+	}
+	b.from = min(b.from, place)
+	b.spilled++
+	b.shared++
+	s.server.stats.spilled.Add(1)
+	return true
 }
 
 // dequeue removes a delivery from the store, now or when it is there. s.mu is held.
@@ -430,7 +459,9 @@ func (s *session) rest() {
 	s.save(nil)
 	if b.shared > 0 {
 		from, to, generation := b.from, b.stable, b.generation
-		s.server.spawn(func() { s.giveAway(from, to, generation) })
+		s.later(func() { // behind what was handed over from memory
+			s.server.spawn(func() { s.giveAway(from, to, generation) })
+		})
 	}
 }
 
@@ -500,8 +531,6 @@ func (s *session) restored(from *StoredDelivery) delivery {
 // giveAway gives what came by shared subscriptions and waits in the store to
 // other members that are connected, after the session lost its connection.
 func (s *session) giveAway(from, to uint64, generation int) {
-	s.mu.Lock() // what detach gave away is committed when it lets go of the lock
-	s.unlock()
 	s.eachSpilled(from, to, func(d delivery) bool {
 		if d.group == nil || s.sentEarlier(&d) || !d.group.hasOnlineMember(s) {
 			return true
@@ -511,8 +540,7 @@ func (s *session) giveAway(from, to uint64, generation int) {
 		if mine {
 			s.backlog.spilled = max(0, s.backlog.spilled-1)
 			s.server.stats.spilled.Add(-1)
-			s.dequeue(d.seq)
-			s.discardUncounted(d, DropSessionEnded)
+			s.handOver(d)
 		}
 		s.unlock()
 		return mine

@@ -417,8 +417,11 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.forget(&gone)
 			s.countInflight(-1, gone)
+			if s.backlog != nil {
+				s.handOver(gone)
+				continue
+			}
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}
