@@ -1,6 +1,9 @@
 package mqtt
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // storing gathers what one publication changes in the store: references to it
 // in the queues of sessions, the packet identifier under which it came.
@@ -11,6 +14,7 @@ type storing struct {
 	changes *storeChanges // made on the way, under other locks
 	err     error         // why a queue could not be opened
 	waiting chan error    // of somebody who waits for the commit
+	moved   keptDelivery  // it leaves its session with the commit
 }
 
 // keptDelivery is a delivery whose reference is on its way to the store.
@@ -71,10 +75,11 @@ func (s *Server) storedBody(m *Message) StoredBody {
 // failed, acks that wait in q are answered; q may be nil.
 func (r *router) commit(level StoreLevel, q *ackQueue, acks int) {
 	st := r.storing
-	c := &commit{server: r.server, acks: q, answers: acks, changes: st.changes, err: st.err, waiting: st.waiting}
+	c := &commit{server: r.server, acks: q, answers: acks, changes: st.changes, err: st.err, waiting: st.waiting, moved: st.moved}
 	c.kept = append(c.kept, st.kept...)
 	tx := st.tx
 	clear(st.kept)
+	st.moved = keptDelivery{}
 	st.kept, st.tx, st.changes, st.err, st.waiting = st.kept[:0], nil, nil, nil, nil
 	tx.Commit(level, c.done)
 }
@@ -114,11 +119,26 @@ func (r *router) commitRest() {
 	r.commit(StoreLazy, nil, 0)
 }
 
+// commitMoved commits what redispatch made; from, if any, has the delivery at a
+// place again if there is no space.
+func (r *router) commitMoved(from *session, place uint64) {
+	if !r.stores() {
+		return
+	}
+	level := StoreLazy
+	if len(r.storing.kept) > 0 {
+		level = r.server.options.Durability.level()
+	}
+	r.storing.moved = keptDelivery{from, place}
+	r.commit(level, nil, 0)
+}
+
 // commit is a transaction on its way to the store, and what follows when it is
 // there.
 type commit struct {
 	server   *Server
 	kept     []keptDelivery
+	moved    keptDelivery
 	acks     *ackQueue
 	answers  int // how many in acks wait for it
 	session  *session
@@ -199,6 +219,9 @@ func (s *Server) complete(list []*commit) {
 			if k := &c.kept[i]; k.session.settle(k, c.err) {
 				pump[k.session] = struct{}{}
 			}
+		}
+		if c.moved.session != nil && errors.Is(c.err, ErrStoreFull) {
+			c.moved.session.takeBack(c.moved.place)
 		}
 		if c.session != nil {
 			c.session.release(c.client, c.released, c.err)

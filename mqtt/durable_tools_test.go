@@ -20,6 +20,7 @@ type disk struct {
 	mu      sync.Mutex
 	servers int // only the newest one writes: those before it have crashed
 	failure error
+	unsure  bool          // writes fail, but are done all the same
 	stopped chan struct{} // not nil: writes wait
 }
 
@@ -28,7 +29,15 @@ func newDisk() *disk { return &disk{memory: memory.New()} }
 func (d *disk) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.failure = err
+	d.failure, d.unsure = err, false
+}
+
+// failUnsure lets writes be done, and fail nevertheless.
+func (d *disk) failUnsure(err error) {
+	d.fail(err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unsure = true
 }
 
 // stop lets writes wait until the returned function is called.
@@ -88,11 +97,16 @@ func (h *handle) Apply(b *kv.Batch, durable bool) error {
 		<-stopped
 	}
 	h.disk.mu.Lock()
-	failure, newest := h.disk.failure, h.disk.servers
+	failure, newest, unsure := h.disk.failure, h.disk.servers, h.disk.unsure
 	h.disk.mu.Unlock()
 	switch {
 	case newest != h.server:
 		return errCrashed
+	case unsure:
+		if err := h.KV.Apply(b, durable); err != nil {
+			return err
+		}
+		return failure
 	case failure != nil && (!kv.Refused(failure) || b.Grows()):
 		return failure
 	}

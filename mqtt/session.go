@@ -341,7 +341,7 @@ func (s *session) discardLocked(d delivery, reason DropReason) {
 // discardUncounted drops a delivery: one of a shared subscription whose member
 // is gone is given to another, all others are counted and told to observers.
 func (s *session) discardUncounted(d delivery, reason DropReason) {
-	if d.group != nil && reason == DropSessionEnded {
+	if d.group != nil && reason == DropSessionEnded && !s.sentEarlier(&d) {
 		group, from := d.group, s
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
@@ -399,7 +399,7 @@ func (s *session) offlineClient() *Client {
 func (s *session) redispatchLocked() {
 	asked := make(map[*shareGroup]bool)
 	elsewhere := func(d *delivery) bool {
-		if d.group == nil {
+		if d.group == nil || s.sentEarlier(d) {
 			return false
 		}
 		online, known := asked[d.group]
@@ -417,8 +417,11 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.forget(&gone)
 			s.countInflight(-1, gone)
+			if s.backlog != nil {
+				s.handOver(gone)
+				continue
+			}
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}
