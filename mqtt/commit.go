@@ -129,7 +129,7 @@ func (r *router) commitMoved(from *session, place uint64) {
 	if len(r.storing.kept) > 0 {
 		level = r.server.options.Durability.level()
 	}
-	r.storing.moved = keptDelivery{from, place}
+	r.storing.moved = keptDelivery{session: from, place: place}
 	r.commit(level, nil, 0)
 }
 
