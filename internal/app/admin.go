@@ -56,7 +56,7 @@ func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := metrics.Handler(b.Server, version())
+	page, err := metrics.Handler(b.Server, version(), storeCollectors(srv.Options().Store)...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,8 @@ func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, 
 		Server: srv, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page,
 		Bans: apiBans{b.bans}, Explain: b.explain,
 		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)), LogLevel: &log.level,
-		Reload: func(context.Context) error { return r.Reload() },
+		Reload:   func(context.Context) error { return r.Reload() },
+		NotReady: func() []string { return storeTrouble(srv.Options().Store) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())
