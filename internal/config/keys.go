@@ -115,6 +115,7 @@ func (c *Compatibilities) keys() keys {
 	return keys{
 		{"obscure_not_authorized", restart, boolean(&c.ObscureNotAuthorized, false), "Refused SUBSCRIBEs are answered with 0x80 instead of 0x87."},
 		{"passive_client_disconnect", restart, boolean(&c.PassiveClientDisconnect, false), "After the server's DISCONNECT it is left to the client, for two seconds, to close the connection."},
+		{"restore_sys_info", restart, boolean(&c.RestoreSysInfo, false), "The totals of $SYS continue after a restart; else they begin anew."},
 		{"always_return_response_info", restart, boolean(&c.AlwaysReturnResponseInfo, false), "Response Information goes to clients that did not ask for it."},
 	}
 }
