@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +43,7 @@ type admin struct {
 
 // startAdmin adds the management API to a broker that does not serve yet, whose
 // data directory this process holds.
-func startAdmin(cfg *config.Config, b *broker, log *slog.Logger) (*admin, error) {
+func startAdmin(cfg *config.Config, b *broker, r *reloader, log *logs) (*admin, error) {
 	if cfg.Admin.Address == "" {
 		return nil, removeFile(filepath.Join(cfg.DataDir, adminURLFile))
 	}
@@ -54,7 +55,7 @@ func startAdmin(cfg *config.Config, b *broker, log *slog.Logger) (*admin, error)
 	if err != nil {
 		return nil, err
 	}
-	page, err := metrics.Handler(b.Server, version())
+	page, err := metrics.Handler(b.Server, version(), r.metrics.total, r.metrics.last)
 	if err != nil {
 		return nil, err
 	}
@@ -63,14 +64,16 @@ func startAdmin(cfg *config.Config, b *broker, log *slog.Logger) (*admin, error)
 		return nil, err
 	}
 	a.handler, err = rest.New(rest.Options{
-		Server: b.Server, Logger: log, Secret: secret, Keys: keys, Version: version(), Metrics: page, Bans: apiBans{b.bans},
-		Explain: b.explain,
-		Audit:   slog.New(slog.NewJSONHandler(a.audit, nil)),
+		Server: b.Server, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page, Bans: apiBans{b.bans},
+		Explain: b.explain, LogLevel: &log.level,
+		Reload: func(context.Context) error { return r.Reload() },
+		Config: func() any { return r.config().Values() },
+		Audit:  slog.New(slog.NewJSONHandler(a.audit, nil)),
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())
 	}
-	if err := a.listen(cfg, b.Server, log); err != nil {
+	if err := a.listen(cfg, b.Server, log.Logger); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil

@@ -55,7 +55,8 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return errors.Join(err, closeStore(store))
 	}
 	defer b.access.close()
-	api, err := startAdmin(cfg, b, log.Logger)
+	r := newReloader(cfg, b, log, load)
+	api, err := startAdmin(cfg, b, r, log)
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
@@ -64,7 +65,6 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 		return errors.Join(err, b.Close())
 	}
 	announce(cfg, b.Server, api, log, std.err)
-	r := newReloader(cfg, b, log, load)
 	service := notifyStart(b.Server, log.Logger)
 	for {
 		select {
