@@ -86,6 +86,7 @@ var figures = []figure{
 	gauge("clients_connected_maximum", "The most clients that were connected at once.", func(s *mqtt.Stats) int64 { return s.ClientsMaximum }),
 	gauge("sessions_offline", "Sessions without a connection.", func(s *mqtt.Stats) int64 { return s.ClientsDisconnected }),
 	gauge("subscriptions", "Subscriptions.", func(s *mqtt.Stats) int64 { return s.Subscriptions }),
+	gauge("retained_bytes", "What retained messages take in memory.", func(s *mqtt.Stats) int64 { return s.RetainedBytes }),
 	gauge("retained_messages", "Retained messages.", func(s *mqtt.Stats) int64 { return s.Retained }),
 	gauge("inflight_messages", "QoS 1 and 2 messages sent and not acknowledged.", func(s *mqtt.Stats) int64 { return s.Inflight }),
 	gauge("queued_messages", "Messages that wait in queues of sessions.", func(s *mqtt.Stats) int64 { return s.Queued }),

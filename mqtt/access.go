@@ -166,7 +166,7 @@ func (s *session) checkStored(check *deliveryCheck) {
 // dropDeniedKept drops a delivery that left the backlog's window because it may
 // not be delivered. s.mu is held.
 func (s *session) dropDeniedKept(d delivery) {
-	if d.group != nil {
+	if d.group != nil && !s.sentEarlier(&d) {
 		s.dropKept(d, DropSessionEnded)
 		return
 	}

@@ -319,3 +319,22 @@ func TestSessionsSearchedBitByBit(t *testing.T) {
 		t.Errorf("found %d in %d pages, want 1 in 2", found, pages)
 	}
 }
+
+// A session in a store tells of all that waits for it, also of what is not in memory.
+func TestKeptSessionTellsWhatWaits(t *testing.T) {
+	t.Parallel()
+	s := mqtttest.NewServerWith(t, &mqtt.Options{Store: newDisk().store(t)})
+	c := mqtttest.Dial(t, s, lasting(packets.V5, "c"))
+	c.Subscribe("t", 1)
+	c.Close()
+	awaitOffline(t, s, "c")
+	for range 5 {
+		if err := s.Publish("t", []byte("x"), false, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, func() bool { info, _ := s.Session("c"); return info.Queued == 5 && info.QueuedBytes > 0 })
+	if page := sessions(t, s, mqtt.SessionQuery{Order: mqtt.SessionsByQueued}); page.Sessions[0].Queued != 5 {
+		t.Errorf("%+v", page.Sessions[0])
+	}
+}

@@ -1,6 +1,9 @@
 package mqtt
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // storing gathers what one publication changes in the store: references to it
 // in the queues of sessions, the packet identifier under which it came.
@@ -11,12 +14,14 @@ type storing struct {
 	changes *storeChanges // made on the way, under other locks
 	err     error         // why a queue could not be opened
 	waiting chan error    // of somebody who waits for the commit
+	moved   keptDelivery  // it leaves its session with the commit
 }
 
 // keptDelivery is a delivery whose reference is on its way to the store.
 type keptDelivery struct {
 	session *session
 	place   uint64
+	removes []uint64 // places whose fate was unknown
 }
 
 // begin returns what gathers changes, with a transaction.
@@ -34,7 +39,14 @@ func (r *router) begin() *storing {
 func (r *router) keep(s *session, d *delivery) {
 	st := r.begin()
 	st.refs = append(st.refs, s.backlog.take(d))
-	st.kept = append(st.kept, keptDelivery{s, d.seq})
+	k := keptDelivery{session: s, place: d.seq}
+	if b := s.backlog; len(b.failed) > 0 { // their publishers may have sent them again
+		k.removes, b.failed = b.failed, nil
+		for _, place := range k.removes {
+			st.tx.Dequeue(b.number, place)
+		}
+	}
+	st.kept = append(st.kept, k)
 }
 
 // stores tells that something is to be committed.
@@ -61,15 +73,15 @@ func (s *Server) storedBody(m *Message) StoredBody {
 
 // commit hands the changes gathered to the store. When they are done, or have
 // failed, acks that wait in q are answered; q may be nil.
-func (r *router) commit(level StoreLevel, q *ackQueue, acks int) *commit {
+func (r *router) commit(level StoreLevel, q *ackQueue, acks int) {
 	st := r.storing
-	c := &commit{server: r.server, acks: q, answers: acks, changes: st.changes, err: st.err, waiting: st.waiting}
+	c := &commit{server: r.server, acks: q, answers: acks, changes: st.changes, err: st.err, waiting: st.waiting, moved: st.moved}
 	c.kept = append(c.kept, st.kept...)
 	tx := st.tx
 	clear(st.kept)
+	st.moved = keptDelivery{}
 	st.kept, st.tx, st.changes, st.err, st.waiting = st.kept[:0], nil, nil, nil, nil
 	tx.Commit(level, c.done)
-	return c
 }
 
 // commitAwaited is commit for somebody who waits for the result on a channel.
@@ -107,11 +119,26 @@ func (r *router) commitRest() {
 	r.commit(StoreLazy, nil, 0)
 }
 
+// commitMoved commits what redispatch made; from, if any, has the delivery at a
+// place again if there is no space.
+func (r *router) commitMoved(from *session, place uint64) {
+	if !r.stores() {
+		return
+	}
+	level := StoreLazy
+	if len(r.storing.kept) > 0 {
+		level = r.server.options.Durability.level()
+	}
+	r.storing.moved = keptDelivery{session: from, place: place}
+	r.commit(level, nil, 0)
+}
+
 // commit is a transaction on its way to the store, and what follows when it is
 // there.
 type commit struct {
 	server   *Server
 	kept     []keptDelivery
+	moved    keptDelivery
 	acks     *ackQueue
 	answers  int // how many in acks wait for it
 	session  *session
@@ -188,10 +215,13 @@ func (s *Server) complete(list []*commit) {
 	pump := make(map[*session]struct{})
 	flush := make(map[*Client]struct{})
 	for _, c := range list {
-		for _, k := range c.kept {
-			if k.session.settle(k.place, c.err) {
+		for i := range c.kept {
+			if k := &c.kept[i]; k.session.settle(k, c.err) {
 				pump[k.session] = struct{}{}
 			}
+		}
+		if c.moved.session != nil && errors.Is(c.err, ErrStoreFull) {
+			c.moved.session.takeBack(c.moved.place)
 		}
 		if c.session != nil {
 			c.session.release(c.client, c.released, c.err)

@@ -40,7 +40,7 @@ func (s *session) enqueueLocked(d delivery) (full bool) {
 	if d.qos > 0 && s.client != nil && s.window.used == identifiers {
 		s.notify(d, s.server.hooks.load().onPacketIDExhausted)
 	}
-	ok := s.queue.push(d, s.limits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
+	ok := s.queue.push(d, s.queueLimits(), s.server.clock.now(), func(gone delivery, reason DropReason) {
 		if gone.msg == d.msg && !gone.queued() {
 			full = true
 			s.discardUncounted(gone, reason)

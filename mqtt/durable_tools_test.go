@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/linnetmq/linnet/hooks/storage"
 	"github.com/linnetmq/linnet/hooks/storage/kv"
@@ -19,8 +18,9 @@ type disk struct {
 	memory *memory.Store
 
 	mu      sync.Mutex
-	handles int // only the newest writes: those before it have crashed
+	servers int // only the newest one writes: those before it have crashed
 	failure error
+	unsure  bool          // writes fail, but are done all the same
 	stopped chan struct{} // not nil: writes wait
 }
 
@@ -29,7 +29,15 @@ func newDisk() *disk { return &disk{memory: memory.New()} }
 func (d *disk) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.failure = err
+	d.failure, d.unsure = err, false
+}
+
+// failUnsure lets writes be done, and fail nevertheless.
+func (d *disk) failUnsure(err error) {
+	d.fail(err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unsure = true
 }
 
 // stop lets writes wait until the returned function is called.
@@ -46,20 +54,26 @@ func (d *disk) stop() (resume func()) {
 	}
 }
 
-func (d *disk) open() (kv.KV, error) {
+func (d *disk) open(server int) (kv.KV, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if server != d.servers {
+		return nil, errCrashed
+	}
 	if d.failure != nil && !kv.Refused(d.failure) {
 		return nil, d.failure
 	}
-	d.handles++
-	return &handle{disk: d, number: d.handles, KV: d.memory}, nil
+	return &handle{disk: d, server: server, KV: d.memory}, nil
 }
 
 // store is for one server.
 func (d *disk) store(t *testing.T) mqtt.Store {
 	t.Helper()
-	s, err := storage.New(d.open, storage.Options{})
+	d.mu.Lock()
+	d.servers++
+	server := d.servers
+	d.mu.Unlock()
+	s, err := storage.New(func() (kv.KV, error) { return d.open(server) }, storage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +84,7 @@ func (d *disk) store(t *testing.T) mqtt.Store {
 type handle struct {
 	kv.KV
 	disk   *disk
-	number int
+	server int
 }
 
 var errCrashed = errors.New("this server has crashed")
@@ -83,11 +97,16 @@ func (h *handle) Apply(b *kv.Batch, durable bool) error {
 		<-stopped
 	}
 	h.disk.mu.Lock()
-	failure, number := h.disk.failure, h.disk.handles
+	failure, newest, unsure := h.disk.failure, h.disk.servers, h.disk.unsure
 	h.disk.mu.Unlock()
 	switch {
-	case number != h.number:
+	case newest != h.server:
 		return errCrashed
+	case unsure:
+		if err := h.KV.Apply(b, durable); err != nil {
+			return err
+		}
+		return failure
 	case failure != nil && (!kv.Refused(failure) || b.Grows()):
 		return failure
 	}
@@ -125,16 +144,5 @@ func isPublish(t *testing.T, pk *packets.Publish, payload string, id uint16, dup
 	t.Helper()
 	if string(pk.Payload) != payload || pk.PacketID != id || pk.Dup != dup {
 		t.Errorf("got %q, packet identifier %d, DUP %v; want %q, %d, %v", pk.Payload, pk.PacketID, pk.Dup, payload, id, dup)
-	}
-}
-
-// within waits for a condition in real time.
-func within(t *testing.T, d time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(d); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("not in %v: %s", d, what)
-		}
-		<-time.After(time.Millisecond)
 	}
 }

@@ -23,7 +23,8 @@ func (h *closesAtConnack) OnPacketSent(cl *mqtt.Client, pk packets.Packet, _ []b
 }
 
 func (h *closesAtConnack) OnSessionEstablished(*mqtt.Client, *packets.Connect) { h.tell("established") }
-func (h *closesAtConnack) OnDisconnect(*mqtt.Client, error, bool)              { h.tell("disconnected") }
+
+func (h *closesAtConnack) OnDisconnect(*mqtt.Client, error, bool) { h.tell("disconnected") }
 
 func (h *closesAtConnack) tell(event string) {
 	h.mu.Lock()

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -96,10 +97,46 @@ func (s *session) oldestLoaded() bool {
 	return b.window.len > 0
 }
 
+// sentEarlier tells that an earlier run may have sent a QoS 2 message to this
+// session. Then it is no other member's of its shared subscription
+// [MQTT-4.8.2-4] [MQTT-4.8.2-5].
+func (s *session) sentEarlier(d *delivery) bool {
+	return s.backlog != nil && d.qos == 2 && d.seq < s.backlog.sentBefore
+}
+
 // dropKept drops a delivery that left the window.
 func (s *session) dropKept(d delivery, reason DropReason) {
+	if d.group != nil && reason == DropSessionEnded {
+		s.countQueued(-1, d)
+		s.handOver(d)
+		return
+	}
 	s.dequeue(d.seq)
 	s.discardLocked(d, reason)
+}
+
+// handOver gives a delivery of a shared subscription to another member. The
+// transaction that stores it there removes it here, so that a crash finds it at
+// one of them. s.mu is held.
+func (s *session) handOver(d delivery) {
+	stored, from := s.backlog.leave(d.seq), s
+	s.later(func() { s.server.handOver(from, d, stored) })
+}
+
+// takeBack lets the session keep a delivery that nobody else took and the store
+// still has here. It reports false if the session must not have it any more.
+func (s *session) takeBack(place uint64) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	b := s.backlog
+	if s.client != nil || s.ended || b.window.len > 0 {
+		return false
+	}
+	b.from = min(b.from, place)
+	b.spilled++
+	b.shared++
+	s.server.stats.spilled.Add(1)
+	return true
 }
 
 // dequeue removes a delivery from the store, now or when it is there. s.mu is held.
@@ -142,13 +179,14 @@ func (s *session) level() StoreLevel {
 
 // settle notes that the reference at a place is in the store or, with an error,
 // that it is not. It tells whether the session may go on.
-func (s *session) settle(place uint64, err error) (pump bool) {
+func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	s.mu.Lock()
 	defer s.unlock()
-	b := s.backlog
+	b, place := s.backlog, k.place
 	gone := b.settle(place)
 	switch {
 	case err != nil:
+		b.failed = append(b.failed, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)
@@ -267,9 +305,12 @@ func (s *session) refill(from, to uint64, generation int) {
 	}
 	before := b.spilled
 	b.spilled = max(0, b.spilled-len(list))
-	if !more { // whatever else was there is gone
+	switch {
+	case !more: // whatever else was there is gone
 		b.from = to
 		b.spilled = int(b.next - to)
+	case b.from < b.next: // it is a guess, but there may be more
+		b.spilled = max(1, b.spilled)
 	}
 	s.server.stats.spilled.Add(int64(b.spilled - before))
 	if b.spilled == 0 {
@@ -284,7 +325,7 @@ func (s *session) refillOne(from *StoredDelivery) {
 	b := s.backlog
 	ref := &from.Reference
 	b.from, b.fromTotal = ref.Place+1, ref.Total
-	if _, gone := b.gone[ref.Place]; gone {
+	if _, gone := b.gone[ref.Place]; gone || slices.Contains(b.failed, ref.Place) {
 		return
 	}
 	if from.Released {
@@ -418,19 +459,21 @@ func (s *session) rest() {
 	b.disconnectedAt = time.Now()
 	s.save(nil)
 	if b.shared > 0 {
-		from, to := b.from, b.stable
-		s.server.spawn(func() { s.giveAway(from, to) })
+		from, to, generation := b.from, b.stable, b.generation
+		s.later(func() { // behind what was handed over from memory
+			s.server.spawn(func() { s.giveAway(from, to, generation) })
+		})
 	}
 }
 
 // erase removes an ended session from the store.
-func (s *session) erase() {
+func (s *session) erase(changes *storeChanges) {
 	if s.backlog == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.server.eraseSession(s.backlog.number)
+	s.server.eraseSession(s.backlog.number, changes)
 }
 
 // dropSpilled drops what an ended session has in the store only. It is read if
@@ -464,9 +507,13 @@ func (s *session) dropSpilled() {
 // eachSpilled calls f for the deliveries in the store from one place to another,
 // except those in flight, until it returns false. No lock is held.
 func (s *session) eachSpilled(from, to uint64, f func(delivery) bool) {
-	err := s.server.options.Store.Queue(s.backlog.number, from, to, func(d *StoredDelivery) bool {
-		return d.Released || f(s.restored(d))
-	})
+	// What left before, a moment ago, must not be seen.
+	err := s.server.await(new(storeChanges), DurabilityOS)
+	if err == nil {
+		err = s.server.options.Store.Queue(s.backlog.number, from, to, func(d *StoredDelivery) bool {
+			return d.Released || f(s.restored(d))
+		})
+	}
 	if err != nil && s.server.limited.allows() {
 		s.server.log.Error("cannot read queued messages", "client_id", s.clientID, "err", err)
 	}
@@ -484,18 +531,17 @@ func (s *session) restored(from *StoredDelivery) delivery {
 
 // giveAway gives what came by shared subscriptions and waits in the store to
 // other members that are connected, after the session lost its connection.
-func (s *session) giveAway(from, to uint64) {
+func (s *session) giveAway(from, to uint64, generation int) {
 	s.eachSpilled(from, to, func(d delivery) bool {
-		if d.group == nil || !d.group.hasOnlineMember(s) {
+		if d.group == nil || s.sentEarlier(&d) || !d.group.hasOnlineMember(s) {
 			return true
 		}
 		s.mu.Lock()
-		mine := s.client == nil && !s.ended && d.seq >= s.backlog.from
+		mine := s.client == nil && !s.ended && d.seq >= s.backlog.from && generation == s.backlog.generation
 		if mine {
 			s.backlog.spilled = max(0, s.backlog.spilled-1)
 			s.server.stats.spilled.Add(-1)
-			s.dequeue(d.seq)
-			s.discardUncounted(d, DropSessionEnded)
+			s.handOver(d)
 		}
 		s.unlock()
 		return mine
@@ -518,7 +564,7 @@ func (s *session) sendRetainedKept(c *Client, d delivery) (room bool) {
 	if !d.waits {
 		level = StoreLazy // nobody waits for it
 	}
-	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{s, d.seq}}}).done)
+	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{session: s, place: d.seq}}}).done)
 	if !d.waits && b.idle() && s.window.hasFree(identifier(d.seq)) {
 		b.passed()
 		return s.sendLocked(c, d, nil)

@@ -45,7 +45,7 @@ func (s *session) retry(c *Client, before instant) {
 		case awaitCmp:
 			d.sent = s.server.clock.now()
 			s.appendPubrel(c, d.packetID, packets.CodeSuccess)
-		case unused, unsent, awaitRel: // not sent on this connection
+		case unused, unsent, awaitRel, awaitStore: // not sent on this connection
 		}
 	}
 }

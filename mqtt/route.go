@@ -249,20 +249,45 @@ func (r *router) deliverShared(g *shareGroup, p *publication, except *session) b
 // redispatch gives a message that a member of a shared subscription could not
 // complete to another member [MQTT-4.8.2-6].
 func (s *Server) redispatch(g *shareGroup, d delivery, from *session) {
+	r := router{server: s}
+	if !r.redispatch(g, d, from) {
+		s.stats.drop(DropNoMember)
+	}
+	r.commitMoved(nil, 0)
+	r.flush()
+}
+
+// handOver is redispatch for a member that keeps its session, and the message
+// if nobody else can take it. stored tells that the store has it.
+func (s *Server) handOver(from *session, d delivery, stored bool) {
+	r := router{server: s}
+	taken := r.redispatch(d.group, d, from)
+	switch {
+	case !taken && stored && from.takeBack(d.seq):
+		return
+	case !taken:
+		s.stats.drop(DropNoMember)
+	}
+	if stored {
+		r.begin().tx.Dequeue(from.backlog.number, d.seq)
+	}
+	r.commitMoved(from, d.seq)
+	r.flush()
+}
+
+func (r *router) redispatch(g *shareGroup, d delivery, from *session) (taken bool) {
+	s := r.server
 	m := g.pick(s, d.msg.Origin, d.msg.Topic, d.msg.QoS, from)
 	if m == nil || d.msg.expired(s.clock.now()) {
-		s.stats.drop(DropNoMember)
-		return
+		return false
 	}
-	r := router{server: s}
 	qos := min(d.msg.QoS, m.qos)
 	waits := qos == 2 && s.options.Durability != DurabilityNone
-	m.session.deliver(&r, delivery{msg: d.msg, ids: m.ids(), qos: qos, retain: d.msg.Retain && m.retainAsPublished, group: g, waits: waits})
-	if r.stores() {
+	m.session.deliver(r, delivery{msg: d.msg, ids: m.ids(), qos: qos, retain: d.msg.Retain && m.retainAsPublished, group: g, waits: waits})
+	if r.storing != nil && len(r.storing.refs) > 0 {
 		r.storing.enqueue(s, d.msg)
-		r.commit(s.options.Durability.level(), nil, 0)
 	}
-	r.flush()
+	return true
 }
 
 // waits tells that a delivery of this QoS must be stored before it is sent.

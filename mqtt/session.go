@@ -129,6 +129,17 @@ func (s *session) limits() queueLimits {
 	return limits
 }
 
+// queueLimits are the limits of the queue alone, which shares them with the
+// backlog. s.mu is held.
+func (s *session) queueLimits() queueLimits {
+	limits := s.limits()
+	if b := s.backlog; b != nil {
+		limits.messages -= b.len()
+		limits.bytes -= b.bytes()
+	}
+	return limits
+}
+
 // attach makes c the session's Network Connection and returns the one it
 // replaces, nil if none. What was in flight will be sent again on it.
 func (s *session) attach(c *Client, expiry uint32) (old *Client) {
@@ -257,7 +268,7 @@ func (s *session) expire(now instant) {
 //
 // Publishers that still have the session among their receivers wait for its
 // lock, so a large session is emptied bit by bit.
-func (s *session) end() (c *Client, will *delayedWill) {
+func (s *session) end(changes *storeChanges) (c *Client, will *delayedWill) {
 	c, will, subscriptions, first := s.closed()
 	if !first {
 		return nil, nil
@@ -266,7 +277,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 	s.dropSpilled()
 	for s.dropSome() {
 	}
-	s.erase()
+	s.erase(changes)
 	return c, will
 }
 
@@ -330,7 +341,7 @@ func (s *session) discardLocked(d delivery, reason DropReason) {
 // discardUncounted drops a delivery: one of a shared subscription whose member
 // is gone is given to another, all others are counted and told to observers.
 func (s *session) discardUncounted(d delivery, reason DropReason) {
-	if d.group != nil && reason == DropSessionEnded {
+	if d.group != nil && reason == DropSessionEnded && !s.sentEarlier(&d) {
 		group, from := d.group, s
 		s.later(func() { s.server.redispatch(group, d, from) })
 		return
@@ -388,7 +399,7 @@ func (s *session) offlineClient() *Client {
 func (s *session) redispatchLocked() {
 	asked := make(map[*shareGroup]bool)
 	elsewhere := func(d *delivery) bool {
-		if d.group == nil {
+		if d.group == nil || s.sentEarlier(d) {
 			return false
 		}
 		online, known := asked[d.group]
@@ -406,8 +417,11 @@ func (s *session) redispatchLocked() {
 		if d.qos == 1 && elsewhere(d) {
 			gone := *d
 			s.window.remove(d)
-			s.forget(&gone)
 			s.countInflight(-1, gone)
+			if s.backlog != nil {
+				s.handOver(gone)
+				continue
+			}
 			s.discardUncounted(gone, DropSessionEnded)
 		}
 	}

@@ -144,7 +144,7 @@ func (s *session) sendRetained(c *Client, now instant) (sent, room bool) {
 		return false, false
 	}
 	if b := s.backlog; b != nil && sub.qos > 0 && (b.spilled > 0 || b.window.len >= windowMinimum) {
-		return false, s.queue.len > 0 // its turn comes when the backlog has gone on
+		return false, true // its turn comes when the backlog, whose turn it is now, has gone on
 	}
 	m, done := cur.take(&s.server.retained, now)
 	if done || s.subscriptions.get(sub.filter) != sub {

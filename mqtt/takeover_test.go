@@ -85,10 +85,8 @@ func TestTakeoverDuringConnect(t *testing.T) {
 	<-accepting
 	second := mqtttest.NewClient(t, s.Conn(t), packets.V5)
 	second.Send(durable("c"))
-	select { // it waits for the first one, which goes on when it has taken over
-	case <-time.After(50 * time.Millisecond):
-		close(goOn)
-	}
+	<-time.After(50 * time.Millisecond) // it waits for the first one, which goes on when it has taken over
+	close(goOn)
 	mqtttest.ExpectWithin[*packets.Connack](first, 5*time.Second)
 	first.ExpectDisconnect(packets.ErrSessionTakenOver)
 	mqtttest.Expect[*packets.Connack](second)

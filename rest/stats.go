@@ -22,6 +22,7 @@ type statsView struct {
 	SessionsOffline  int64 `json:"sessions_offline"`
 	Subscriptions    int64 `json:"subscriptions"`
 	Retained         int64 `json:"retained"`
+	RetainedBytes    int64 `json:"retained_bytes"`
 
 	MessagesReceived int64            `json:"messages_received"`
 	MessagesSent     int64            `json:"messages_sent"`
@@ -49,7 +50,7 @@ func viewStats(s *mqtt.Stats) statsView {
 	return statsView{
 		Version: s.Version, Started: s.Started, At: s.Time, UptimeSeconds: int64(s.Uptime / time.Second),
 		ClientsConnected: s.ClientsConnected, ClientsMaximum: s.ClientsMaximum, SessionsOffline: s.ClientsDisconnected,
-		Subscriptions: s.Subscriptions, Retained: s.Retained,
+		Subscriptions: s.Subscriptions, Retained: s.Retained, RetainedBytes: s.RetainedBytes,
 		MessagesReceived: s.MessagesReceived, MessagesSent: s.MessagesSent, MessagesDropped: s.MessagesDropped,
 		Dropped: s.Dropped, Refused: s.Refused,
 		PacketsReceived: s.PacketsReceived, PacketsSent: s.PacketsSent,

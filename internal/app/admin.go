@@ -43,7 +43,8 @@ type admin struct {
 
 // startAdmin adds the management API to a broker that does not serve yet, whose
 // data directory this process holds.
-func startAdmin(cfg *config.Config, b *broker, r *reloader, log *logs) (*admin, error) {
+func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, error) {
+	srv := b.Server
 	if cfg.Admin.Address == "" {
 		return nil, removeFile(filepath.Join(cfg.DataDir, adminURLFile))
 	}
@@ -55,7 +56,7 @@ func startAdmin(cfg *config.Config, b *broker, r *reloader, log *logs) (*admin, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := metrics.Handler(b.Server, version(), r.metrics.total, r.metrics.last)
+	page, err := metrics.Handler(srv, version(), r.metrics.total, r.metrics.last)
 	if err != nil {
 		return nil, err
 	}
@@ -64,16 +65,16 @@ func startAdmin(cfg *config.Config, b *broker, r *reloader, log *logs) (*admin, 
 		return nil, err
 	}
 	a.handler, err = rest.New(rest.Options{
-		Server: b.Server, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page, Bans: apiBans{b.bans},
-		Explain: b.explain, LogLevel: &log.level,
+		Server: srv, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page,
+		Bans: apiBans{b.bans}, Explain: b.explain,
+		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)), LogLevel: &log.level,
 		Reload: func(context.Context) error { return r.Reload() },
 		Config: func() any { return r.config().Values() },
-		Audit:  slog.New(slog.NewJSONHandler(a.audit, nil)),
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.audit.Close())
 	}
-	if err := a.listen(cfg, b.Server, log.Logger); err != nil {
+	if err := a.listen(cfg, srv, log.Logger); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil

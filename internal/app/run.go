@@ -56,9 +56,9 @@ func runBroker(ctx context.Context, load func() (*config.Config, error), std str
 	}
 	defer b.access.close()
 	r := newReloader(cfg, b, log, load)
-	api, err := startAdmin(cfg, b, r, log)
+	api, err := startAdmin(cfg, b, log, r)
 	if err != nil {
-		return errors.Join(err, b.Close())
+		return errors.Join(err, b.Close(), closeStore(store))
 	}
 	defer func() { err = errors.Join(err, api.Close()) }()
 	if err := b.Serve(); err != nil {

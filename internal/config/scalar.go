@@ -148,7 +148,7 @@ func duration(p *time.Duration, def, least, most, step time.Duration) *scalar {
 
 // orZero lets a word stand for a zero, and makes it the default if the default
 // is zero: "none", "never", "off".
-func (s *scalar) orZero(word string, zero func() bool, clear func()) {
+func (s *scalar) orZero(word string, zero func() bool, clear func()) *scalar {
 	read, write := s.read, s.write
 	s.want += ", or " + word
 	s.plain = false
@@ -166,18 +166,17 @@ func (s *scalar) orZero(word string, zero func() bool, clear func()) {
 		return write()
 	}
 	s.schema = schema{"anyOf": []schema{{"const": word}, s.schema}}
+	return s
 }
 
 // orOff adds the word off to what a text behind p may be: it empties it.
 func orOff(p *string, s *scalar) *scalar {
-	s.orZero("off", func() bool { return *p == "" }, func() { *p = "" })
-	return s
+	return s.orZero("off", func() bool { return *p == "" }, func() { *p = "" })
 }
 
 // or is orZero for the field behind p, with the word as the default.
 func or[T integer](s *scalar, p *T, word string) *scalar {
-	s.orZero(word, func() bool { return *p == 0 }, func() { *p = 0 })
-	return s
+	return s.orZero(word, func() bool { return *p == 0 }, func() { *p = 0 })
 }
 
 // defaulting makes a text the default of a scalar.

@@ -21,6 +21,9 @@ func (c *Config) Validate() error {
 	if (c.Log.Output == "stderr" || c.Log.Output == "off") && c.Log.File != "" {
 		v.add("log.file", "nothing is written to it with log.output %s: use file or both, or leave the file out", c.Log.Output)
 	}
+	if _, port, err := net.SplitHostPort(c.Admin.Address); c.Admin.Address != "" && (err != nil || ValidPort(port) != nil) {
+		v.add("admin.address", "%q: write host:port, for example %s, or off", c.Admin.Address, DefaultAdmin)
+	}
 	v.store(&c.Store)
 	v.limits(&c.Limits)
 	if n := c.Notices; !n.Enabled && n != (Notices{}) {
