@@ -71,7 +71,7 @@ func (s *session) makeRoom(d *delivery) bool {
 	if fits() {
 		return true
 	}
-	b.window.dropExpired(s.server.clock.now(), s.dropKept)
+	s.expireKept(fits)
 	for !fits() && s.queue.qos0 > 0 {
 		s.discardLocked(s.queue.takeQoS0(), DropQueueFull)
 	}
@@ -81,6 +81,16 @@ func (s *session) makeRoom(d *delivery) bool {
 		}
 	}
 	return fits() && !s.ended
+}
+
+// expireKept drops deliveries that have expired, of those in the store the
+// oldest if that makes none fit. s.mu is held; it may be released for a moment.
+func (s *session) expireKept(fits func() bool) {
+	b, now := s.backlog, s.server.clock.now()
+	b.window.dropExpired(now, s.dropKept)
+	if b.expires != 0 && b.expires <= now && !fits() && s.oldestLoaded() {
+		b.window.dropExpired(now, s.dropKept)
+	}
 }
 
 // oldestLoaded tells whether the oldest delivery is in memory, reading it if it
@@ -313,7 +323,7 @@ func (s *session) refill(from, to uint64, generation int) {
 	}
 	s.server.stats.spilled.Add(int64(b.spilled - before))
 	if b.spilled == 0 {
-		b.shared = 0
+		b.shared, b.expires = 0, 0
 		b.passed()
 	}
 }
@@ -386,6 +396,7 @@ func (s *session) openLocked() error {
 		b.from, b.fromTotal = first.Place, min(first.Total, last.Total)
 		b.spilled = int(b.next - b.from)
 		b.shared = b.spilled
+		b.expires = 1 // some may have
 		s.server.stats.spilled.Add(int64(b.spilled))
 	}
 	return nil
