@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/linnetmq/linnet/mqtt"
+	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
 )
 
@@ -89,4 +90,30 @@ func TestQueuesInTheStoreKeepTheirLimits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A message in flight at the head of a queue does not make it look full after a
+// crash.
+func TestAQueueIsNotFullOfWhatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		opts := &mqtt.Options{Capabilities: mqtt.Capabilities{MaximumDurableQueueMessages: 3}}
+		s := d.serve(t, opts)
+		sub := dial(t, s, packets.V5, "sub")
+		sub.Subscribe("t", 1)
+		for i := range 6 {
+			if err := s.Publish("t", []byte(fmt.Sprint(i)), false, 1); err != nil {
+				t.Fatal(err)
+			}
+			if got := mqtttest.Expect[*packets.Publish](sub); i > 0 && i < 5 {
+				sub.Send(&packets.Puback{PacketID: got.PacketID})
+			}
+		}
+		advance(time.Second)
+		s = d.serve(t, opts)
+		if err := s.Publish("t", []byte("new"), false, 1); err != nil {
+			t.Fatal(err)
+		}
+		expectMessages(t, dial(t, s, packets.V5, "sub"), "0", "5", "new")
+	})
 }
