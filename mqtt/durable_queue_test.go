@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/storage/kv"
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
@@ -121,5 +122,31 @@ func TestAQueueInTheStoreGoesOnBesideRetainedMessages(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		sub.Ping()
+	})
+}
+
+// A refused message whose fate was unknown is removed in the end, also if the
+// store is full when the state is written again.
+func TestRefusedMessagesAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		sub := dial(t, s, packets.V5, "sub")
+		sub.Subscribe("t", 2)
+		sub.Close()
+		synctest.Wait()
+		d.failUnsure(errors.New("input/output error"))
+		if err := s.Publish("t", []byte("refused"), false, 2); err == nil {
+			t.Error("the message was published")
+		}
+		d.fail(kv.ErrNoSpace)
+		advance(time.Minute)
+		d.fail(nil)
+		advance(5 * time.Minute)
+		s = d.serve(t, nil)
+		if err := s.Publish("t", []byte("accepted"), false, 2); err != nil {
+			t.Fatal(err)
+		}
+		expectMessages(t, dial(t, s, packets.V5, "sub"), "accepted")
 	})
 }

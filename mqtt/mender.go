@@ -144,10 +144,7 @@ func (s *session) storeAgain() {
 	for id := range s.received {
 		tx.PutReceived(b.number, id)
 	}
-	for _, place := range b.failed {
-		tx.Dequeue(b.number, place)
-	}
-	b.failed = nil
+	s.removeFailed()
 	if !b.opened {
 		return
 	}
@@ -167,4 +164,26 @@ func (s *session) storeAgain() {
 		}
 	}
 	tx.DequeueBefore(b.number, oldest)
+}
+
+// removeFailed removes references whose fate is unknown, in a transaction of its
+// own, which a full store takes. s.mu is held.
+func (s *session) removeFailed() {
+	b := s.backlog
+	if len(b.failed) == 0 {
+		return
+	}
+	tx := s.server.options.Store.Begin()
+	for _, place := range b.failed {
+		tx.Dequeue(b.number, place)
+	}
+	c := &commit{server: s.server, session: s, removed: slices.Clone(b.failed)}
+	tx.Commit(StoreLazy, c.done)
+}
+
+// removed forgets what removeFailed has removed; else mend tries again.
+func (s *session) removed(places []uint64) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.backlog.failed = slices.DeleteFunc(s.backlog.failed, func(place uint64) bool { return slices.Contains(places, place) })
 }
