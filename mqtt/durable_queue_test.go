@@ -150,3 +150,29 @@ func TestRefusedMessagesAreRemoved(t *testing.T) {
 		expectMessages(t, dial(t, s, packets.V5, "sub"), "accepted")
 	})
 }
+
+// A SUBSCRIBE that could not be stored makes no subscription, also if it names a
+// filter twice.
+func TestSubscribeThatIsNotStoredTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		c := dial(t, s, packets.V5, "c")
+		d.fail(errors.New("input/output error"))
+		for _, code := range c.SubscribeWith(packets.Properties{},
+			packets.Subscription{Filter: "t", QoS: 1}, packets.Subscription{Filter: "t", QoS: 2}) {
+			if code != packets.ErrUnspecified {
+				t.Errorf("SUBACK %v", code)
+			}
+		}
+		d.fail(nil)
+		advance(2 * time.Minute)
+		if err := s.Publish("t", []byte("x"), false, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.Ping()
+		if n := s.Stats().Subscriptions; n != 0 {
+			t.Errorf("%d subscriptions", n)
+		}
+	})
+}
