@@ -29,7 +29,7 @@ type backlog struct {
 	// gone are places whose delivery left before it was in the store.
 	gone map[uint64]struct{}
 	// failed are places of which nobody knows whether they are in the store.
-	failed []uint64
+	failed map[uint64]struct{}
 
 	window     queue   // the oldest deliveries, those before from
 	from       uint64  // the deliveries from this place on are in the store only

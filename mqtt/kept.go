@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -207,7 +206,10 @@ func (s *session) settle(place uint64, err error) (pump bool) {
 // lose drops a delivery that could not be stored, if it was not sent. s.mu is held.
 func (s *session) lose(place uint64) {
 	b := s.backlog
-	b.failed = append(b.failed, place)
+	if b.failed == nil {
+		b.failed = make(map[uint64]struct{})
+	}
+	b.failed[place] = struct{}{}
 	if place >= b.from {
 		if b.spilled > 0 {
 			b.spilled--
@@ -334,7 +336,9 @@ func (s *session) refillOne(from *StoredDelivery) {
 	b := s.backlog
 	ref := &from.Reference
 	b.from, b.fromTotal = ref.Place+1, ref.Total
-	if _, gone := b.gone[ref.Place]; gone || slices.Contains(b.failed, ref.Place) {
+	_, gone := b.gone[ref.Place]
+	_, failed := b.failed[ref.Place]
+	if gone || failed {
 		return
 	}
 	if from.Released {

@@ -174,10 +174,11 @@ func (s *session) removeFailed() {
 		return
 	}
 	tx := s.server.options.Store.Begin()
-	for _, place := range b.failed {
+	places := slices.Collect(maps.Keys(b.failed))
+	for _, place := range places {
 		tx.Dequeue(b.number, place)
 	}
-	c := &commit{server: s.server, session: s, removed: slices.Clone(b.failed)}
+	c := &commit{server: s.server, session: s, removed: places}
 	tx.Commit(StoreLazy, c.done)
 }
 
@@ -185,5 +186,7 @@ func (s *session) removeFailed() {
 func (s *session) removed(places []uint64) {
 	s.mu.Lock()
 	defer s.unlock()
-	s.backlog.failed = slices.DeleteFunc(s.backlog.failed, func(place uint64) bool { return slices.Contains(places, place) })
+	for _, place := range places {
+		delete(s.backlog.failed, place)
+	}
 }
