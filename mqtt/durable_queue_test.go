@@ -176,3 +176,36 @@ func TestSubscribeThatIsNotStoredTwice(t *testing.T) {
 		}
 	})
 }
+
+// A connection that is refused since it could not be stored leaves the session
+// as it was: with its queue, its expiry and its delayed Will [MQTT-3.1.3-9].
+func TestARefusedConnectionChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		watcher := mqtttest.Dial(t, s, passing(packets.V5, "watcher"))
+		watcher.Subscribe("will", 0)
+		pk := lasting(packets.V5, "c")
+		pk.WillFlag, pk.Will = true, packets.Will{Topic: "will"}
+		pk.Will.Properties.WillDelayInterval = 60
+		c := mqtttest.Dial(t, s, pk)
+		c.Subscribe("t", 1)
+		c.Close()
+		synctest.Wait()
+		if err := s.Publish("t", []byte("x"), false, 1); err != nil {
+			t.Fatal(err)
+		}
+		d.fail(kv.ErrNoSpace)
+		again := passing(packets.V5, "c")
+		again.CleanStart = false // it would end the session with the connection
+		mqtttest.DialRefused(t, s, again)
+		d.fail(nil)
+		advance(61 * time.Second)
+		if got := watcher.Message(); got.Topic != "will" {
+			t.Errorf("got %s", got.Topic)
+		}
+		c = dial(t, s, packets.V5, "c")
+		expectPresent(t, c, true)
+		expectMessages(t, c, "x")
+	})
+}
