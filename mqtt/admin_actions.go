@@ -51,7 +51,7 @@ func (s *Server) DeleteSession(clientID string) error {
 		c.stop(administrative(packets.ErrAdministrativeAction, "the session was deleted"))
 	}
 	s.registry.remove(sess)
-	s.endSession(sess)
+	s.endSession(sess, nil)
 	if c == nil { // else OnDisconnect tells
 		for _, tell := range s.hooks.load().onClientExpired {
 			tell(sess.offlineClient())

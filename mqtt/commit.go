@@ -21,6 +21,7 @@ type storing struct {
 type keptDelivery struct {
 	session *session
 	place   uint64
+	removes []uint64 // places whose fate was unknown
 }
 
 // begin returns what gathers changes, with a transaction.
@@ -38,7 +39,14 @@ func (r *router) begin() *storing {
 func (r *router) keep(s *session, d *delivery) {
 	st := r.begin()
 	st.refs = append(st.refs, s.backlog.take(d))
-	st.kept = append(st.kept, keptDelivery{s, d.seq})
+	k := keptDelivery{session: s, place: d.seq}
+	if b := s.backlog; len(b.failed) > 0 { // their publishers may have sent them again
+		k.removes, b.failed = b.failed, nil
+		for _, place := range k.removes {
+			st.tx.Dequeue(b.number, place)
+		}
+	}
+	st.kept = append(st.kept, k)
 }
 
 // stores tells that something is to be committed.
@@ -121,7 +129,7 @@ func (r *router) commitMoved(from *session, place uint64) {
 	if len(r.storing.kept) > 0 {
 		level = r.server.options.Durability.level()
 	}
-	r.storing.moved = keptDelivery{from, place}
+	r.storing.moved = keptDelivery{session: from, place: place}
 	r.commit(level, nil, 0)
 }
 
@@ -208,8 +216,8 @@ func (s *Server) complete(list []*commit) {
 	pump := make(map[*session]struct{})
 	flush := make(map[*Client]struct{})
 	for _, c := range list {
-		for _, k := range c.kept {
-			if k.session.settle(k.place, c.err) {
+		for i := range c.kept {
+			if k := &c.kept[i]; k.session.settle(k, c.err) {
 				pump[k.session] = struct{}{}
 			}
 		}

@@ -143,12 +143,13 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 	if err := c.canTake(ack); err != nil {
 		return err
 	}
+	var changes storeChanges
 	a, err := s.registry.attach(s, c, pk.CleanStart, c.sessionExpiry)
 	if err != nil {
 		return err
 	}
 	if a.ended != nil {
-		if old := s.endSession(a.ended); old != nil {
+		if old := s.endSession(a.ended, &changes); old != nil {
 			old.outlast()
 		}
 	}
@@ -156,7 +157,7 @@ func (in *inbound) establishSession(pk *packets.Connect, authData []byte) error 
 		a.old.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection uses this client identifier"))
 		a.old.outlast()
 	}
-	if err := s.keepSession(c, &a); err != nil {
+	if err := s.keepSession(c, &a, &changes); err != nil {
 		return err
 	}
 	ack.SessionPresent = a.present && pk.Version != packets.V31
@@ -332,7 +333,7 @@ func (s *Server) disconnected(c *Client, reason error) {
 	s.stats.connected.Add(-1)
 	if ends {
 		s.registry.remove(sess)
-		s.endSession(sess)
+		s.endSession(sess, nil)
 	}
 	ends = ends || !held && sess.hasEnded()
 	if will != nil && (delayed == nil || ends) {
@@ -355,8 +356,9 @@ func (s *session) hasEnded() bool {
 // endSession ends a session that the registry no longer has: the connection it
 // may still have is told that another took over, and its delayed Will Message
 // is published [MQTT-3.1.2-8]. It returns that connection, nil if there is none.
-func (s *Server) endSession(sess *session) *Client {
-	c, will := sess.end()
+// The store is told; changes, if not nil, learns how that went.
+func (s *Server) endSession(sess *session, changes *storeChanges) *Client {
+	c, will := sess.end(changes)
 	if c != nil {
 		c.stop(protocolErrorf(packets.ErrSessionTakenOver, "another connection started a new session"))
 	}
@@ -372,7 +374,7 @@ func (s *Server) sessionExpired(sess *session) {
 	if !s.registry.removeOffline(sess) {
 		return
 	}
-	s.endSession(sess)
+	s.endSession(sess, nil)
 	for _, tell := range s.hooks.load().onClientExpired {
 		tell(sess.offlineClient())
 	}

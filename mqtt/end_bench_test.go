@@ -27,7 +27,7 @@ func BenchmarkEnd(b *testing.B) {
 		go func() {
 			defer close(done)
 			begin := time.Now()
-			sess.end()
+			sess.end(nil)
 			whole += time.Since(begin)
 		}()
 		for ended := false; !ended; {

@@ -26,17 +26,21 @@ func storeUnavailable(err error) error {
 
 // keepSession returns when the store has what the CONNECT made of sessions. With
 // an error the client must be refused; it has no session then.
-func (s *Server) keepSession(c *Client, a *attachment) error {
-	if a.session.backlog == nil && (a.ended == nil || a.ended.backlog == nil) {
+// changes has what ended already.
+func (s *Server) keepSession(c *Client, a *attachment, changes *storeChanges) error {
+	waits := a.session.backlog != nil || a.ended != nil && a.ended.backlog != nil
+	if c.cleanStart && s.eraseAgain(changes) { // else its own may come back
+		waits = true
+	}
+	if !waits {
 		return nil
 	}
-	var changes storeChanges
 	a.session.mu.Lock()
 	err := a.session.openLocked()
-	a.session.save(&changes)
+	a.session.save(changes)
 	a.session.unlock()
 	if err == nil {
-		err = s.await(&changes, c.durability())
+		err = s.await(changes, c.durability())
 	}
 	if err == nil {
 		return nil
@@ -46,9 +50,23 @@ func (s *Server) keepSession(c *Client, a *attachment) error {
 	}
 	if held, end := a.session.detach(c, a.will); held && (end || !a.present) {
 		s.registry.remove(a.session)
-		s.endSession(a.session)
+		s.endSession(a.session, nil)
 	}
 	return storeUnavailable(err)
+}
+
+// eraseAgain removes the sessions that the store may still have though they
+// ended, and reports whether there were any.
+func (s *Server) eraseAgain(changes *storeChanges) bool {
+	return s.mender.missed.Load() && s.eraseEnded(changes)
+}
+
+func (s *Server) eraseEnded(changes *storeChanges) bool {
+	ended := s.mender.takeEnded()
+	for _, number := range ended {
+		s.eraseSession(number, changes)
+	}
+	return len(ended) > 0
 }
 
 // storeRetained has a retained message stored. The retained tree is locked.

@@ -188,13 +188,14 @@ func (s *session) level() StoreLevel {
 
 // settle notes that the reference at a place is in the store or, with an error,
 // that it is not. It tells whether the session may go on.
-func (s *session) settle(place uint64, err error) (pump bool) {
+func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	s.mu.Lock()
 	defer s.unlock()
-	b := s.backlog
+	b, place := s.backlog, k.place
 	gone := b.settle(place)
 	switch {
 	case err != nil:
+		b.failed = append(b.failed, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)
@@ -481,13 +482,13 @@ func (s *session) rest() {
 }
 
 // erase removes an ended session from the store.
-func (s *session) erase() {
+func (s *session) erase(changes *storeChanges) {
 	if s.backlog == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.server.eraseSession(s.backlog.number)
+	s.server.eraseSession(s.backlog.number, changes)
 }
 
 // dropSpilled drops what an ended session has in the store only. It is read if
@@ -578,7 +579,7 @@ func (s *session) sendRetainedKept(c *Client, d delivery) (room bool) {
 	if !d.waits {
 		level = StoreLazy // nobody waits for it
 	}
-	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{s, d.seq}}}).done)
+	tx.Commit(level, (&commit{server: s.server, kept: []keptDelivery{{session: s, place: d.seq}}}).done)
 	if !d.waits && b.idle() && s.window.hasFree(identifier(d.seq)) {
 		b.passed()
 		return s.sendLocked(c, d, nil)

@@ -36,12 +36,21 @@ func (m *mender) noteEnded(session uint64) {
 	m.ended[session] = struct{}{}
 }
 
-func (m *mender) take() (topics []string, ended []uint64) {
+// takeEnded returns the sessions that the store may still have though they ended.
+func (m *mender) takeEnded() []uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	topics, ended = slices.Collect(maps.Keys(m.topics)), slices.Collect(maps.Keys(m.ended))
-	m.topics, m.ended = nil, nil
-	return topics, ended
+	ended := slices.Collect(maps.Keys(m.ended))
+	m.ended = nil
+	return ended
+}
+
+// takeTopics returns those whose retained message may be another in the store.
+func (m *mender) takeTopics() (topics []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	topics, m.topics = slices.Collect(maps.Keys(m.topics)), nil
+	return topics
 }
 
 // storeMissed notes that something was not stored that should be.
@@ -85,12 +94,10 @@ func (s *Server) tendStore() {
 
 // mend writes everything that may be wrong in the store.
 func (s *Server) mend() {
-	s.mender.missed.Store(false)
 	began, n := time.Now(), 0
-	topics, ended := s.mender.take()
-	for _, number := range ended {
-		s.eraseSession(number)
-	}
+	s.mender.missed.Store(false)
+	s.eraseEnded(nil)
+	topics := s.mender.takeTopics()
 	for _, topic := range topics {
 		s.retained.storeAgain(topic)
 	}
@@ -106,13 +113,16 @@ func (s *Server) mend() {
 }
 
 // eraseSession removes an ended session from the store.
-func (s *Server) eraseSession(number uint64) {
+func (s *Server) eraseSession(number uint64, changes *storeChanges) {
 	tx := s.options.Store.Begin()
 	tx.DeleteSession(number)
 	tx.Commit(StoreLazy, func(err error) {
 		if err != nil {
 			s.mender.noteEnded(number)
 			s.storeMissed()
+		}
+		if changes != nil {
+			changes.done(err)
 		}
 	})
 }

@@ -33,7 +33,7 @@ func BenchmarkRetainedPump(b *testing.B) {
 					c.out.buf, c.out.pending = c.out.buf[:0], 0
 					sess.unlock()
 				}
-				sess.end()
+				sess.end(nil)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/msg")
 		})

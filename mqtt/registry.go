@@ -60,6 +60,9 @@ func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) 
 			return a, protocolErrorf(packets.ErrNotAuthorized, "the session of this client identifier belongs to another user")
 		}
 		if cleanStart || existing.endsNow() {
+			if existing.backlog != nil && s.options.Store.Err() != nil { // it would come back
+				return a, storeUnavailable(s.options.Store.Err())
+			}
 			a.ended = existing
 		} else {
 			a.session, a.present = existing, true

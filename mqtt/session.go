@@ -285,7 +285,7 @@ func (s *session) expire(now instant) {
 //
 // Publishers that still have the session among their receivers wait for its
 // lock, so a large session is emptied bit by bit.
-func (s *session) end() (c *Client, will *delayedWill) {
+func (s *session) end(changes *storeChanges) (c *Client, will *delayedWill) {
 	c, will, subscriptions, first := s.closed()
 	if !first {
 		return nil, nil
@@ -294,7 +294,7 @@ func (s *session) end() (c *Client, will *delayedWill) {
 	s.dropSpilled()
 	for s.dropSome() {
 	}
-	s.erase()
+	s.erase(changes)
 	return c, will
 }
 

@@ -52,6 +52,10 @@ var validCalls = map[string]call{
 	"listKeys":          {path: "/keys"},
 	"createKey":         {path: "/keys", body: `{"name":"n","scopes":["read"],"expires":"2999-01-01T00:00:00Z"}`, status: 201},
 	"revokeKey":         {path: "/keys/{key}", status: 204},
+	"listBans":          {path: "/bans"},
+	"addBan":            {path: "/bans", body: `{"client_id":"c","network":"10.0.0.0/8","until":"2999-01-01T00:00:00Z"}`, status: 204},
+	"removeBan":         {path: "/bans?username=banned", status: 204},
+	"explainAccess":     {path: "/access/explain?action=publish&topic=a&client_id=c&username=joe&remote=192.0.2.7&listener=mqtt"},
 	"streamEvents":      {path: "/events?event=connected,disconnected", stream: true},
 	"streamMessages":    {path: "/messages?filter=%23&retained=true", stream: true},
 	"trace":             {path: "/trace?client_id=c", stream: true},
@@ -73,7 +77,13 @@ func operations(h *Handler) map[string]*huma.Operation {
 
 // populated is an API with something of everything.
 func populated(t *testing.T) *testAPI {
-	a := newTestAPI(t, func(o *Options) { o.Reload = func(context.Context) error { return nil } })
+	a := newTestAPI(t, func(o *Options) {
+		o.Reload = func(context.Context) error { return nil }
+		o.Explain = func(context.Context, AccessQuestion) (AccessAnswer, error) {
+			return AccessAnswer{Decision: "allow", Rule: "acl:1", Steps: []AccessStep{{Rule: "acl:1", Decision: "allow"}}}, nil
+		}
+		o.Bans = &memoryBans{list: []Ban{{Username: "banned"}}}
+	})
 	gone := a.lasting("gone")
 	gone.Subscribe("t/1", 1)
 	gone.Close()

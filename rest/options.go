@@ -25,6 +25,12 @@ type Options struct {
 	// Keys are the API keys; nil switches them off.
 	Keys *Keys
 
+	// Explain says what access rules decide about a client, and why; an error is
+	// a question that makes no sense. nil: the rules cannot say.
+	Explain func(ctx context.Context, q AccessQuestion) (AccessAnswer, error)
+	// Bans is the list of bans; nil: there is none.
+	Bans Bans
+
 	// Audit receives a line for every change; nil means Logger.
 	Audit *slog.Logger
 	// Version is shown by /api/v1/node.

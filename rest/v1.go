@@ -53,6 +53,8 @@ func (h *Handler) v1() {
 	h.statsOperations(a)
 	h.nodeOperations(a)
 	h.keyOperations(a)
+	h.banOperations(a)
+	h.accessOperations(a)
 	h.streamOperations(a)
 	h.whyOperations(a)
 	h.traceOperations(a)

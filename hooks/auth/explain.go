@@ -55,10 +55,15 @@ func (h *Hook) explainConnect(r *Request) (e Explanation, err error) {
 	ctx, cancel := h.context()
 	defer cancel()
 	for _, a := range h.chain.authenticators {
-		if p, ok := a.(*passwords); ok && r.Client == nil { // it cannot be asked without a client
-			e.Steps = append(e.Steps, p.Explain(r)...)
-			if p.users.Knows(r.Username) {
-				e.Decision, e.Rule = mqtt.Pass, p.Name()+" decides by the password"
+		if f, ok := a.(Foreteller); ok && r.Client == nil {
+			step, byPassword := f.Foretell(r)
+			e.Steps = append(e.Steps, step)
+			switch {
+			case byPassword:
+				e.Decision, e.Rule = mqtt.Pass, a.Name()+" decides by the password"
+				return e, nil
+			case step.Decision != mqtt.Pass:
+				e.Decision, e.Rule = step.Decision, step.Rule
 				return e, nil
 			}
 			continue

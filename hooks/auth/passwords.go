@@ -58,18 +58,17 @@ func (p *passwords) Prepare() (apply func(), err error) {
 // Changed tells that the list has changed.
 func (p *passwords) Changed() bool { return p.users.Generation() != p.generation.Load() }
 
-// Explain does not hash: it says whether there is such a user.
-func (p *passwords) Explain(r *Request) []Step {
-	s := Step{Rule: p.Name(), Why: "it does not know the user"}
+// Foretell does not hash: it says whether there is such a user.
+func (p *passwords) Foretell(r *Request) (s Step, byPassword bool) {
 	if p.users.Knows(r.Username) {
-		s.Why = "it knows the user; the password decides"
+		return Step{Rule: p.Name(), Why: "it knows the user; the password decides"}, true
 	}
-	return []Step{s}
+	return Step{Rule: p.Name(), Why: "it does not know the user"}, false
 }
 
 var (
 	_ Authenticator = (*passwords)(nil)
 	_ Rechecker     = (*passwords)(nil)
 	_ Reloader      = (*passwords)(nil)
-	_ Explainer     = (*passwords)(nil)
+	_ Foreteller    = (*passwords)(nil)
 )

@@ -7,7 +7,7 @@ import (
 )
 
 // Source answers about access. It implements Authenticator, Authorizer or
-// both, and Reloader, Rechecker and Explainer where it can. Name is for the
+// both, and Reloader, Rechecker, Explainer and Foreteller where it can. Name is for the
 // operator: a file, a URL, a kind of database. Sources are asked from many
 // goroutines at once.
 type Source interface{ Name() string }
@@ -65,6 +65,14 @@ type Reloader interface {
 // Explainer is a Source that can say how it comes to its answer.
 type Explainer interface {
 	Explain(r *Request) []Step
+}
+
+// Foreteller is an Authenticator that needs a live client for its answer, such as
+// one that verifies passwords. Without a client Explain asks it what it would say.
+type Foreteller interface {
+	// Foretell returns the answer and why; byPassword tells that it depends on
+	// the password, and is not Pass.
+	Foretell(r *Request) (step Step, byPassword bool)
 }
 
 // Step is one rule on the way to a decision, or a Source that has no rules to show.

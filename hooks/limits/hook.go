@@ -98,9 +98,10 @@ func (h *Hook) Bans() *Bans { return h.options.Bans }
 
 // OnConnect refuses banned clients, those that come too often, and those for
 // whom there is no place.
-func (h *Hook) OnConnect(cl *mqtt.Client, _ *packets.Connect) error {
+func (h *Hook) OnConnect(cl *mqtt.Client, pk *packets.Connect) error {
 	c := h.connection(cl)
-	if ban, banned := h.options.Bans.Find(cl.ID(), cl.Username(), c.addr); banned {
+	c.places[0].user = pk.Username // a hook before may have named the client
+	if ban, banned := h.options.Bans.Find(cl.ID(), pk.Username, c.addr); banned {
 		return &packets.Error{Code: packets.ErrBanned, Detail: ban.words()}
 	}
 	if key, ok := addressKey(c.addr); ok && !h.connects.take(key, time.Now()) {

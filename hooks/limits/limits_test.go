@@ -295,3 +295,37 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// namer names clients as a certificate would.
+type namer struct{ name string }
+
+func (n namer) OnConnect(_ *mqtt.Client, pk *packets.Connect) error {
+	pk.Username, pk.UsernameFlag = n.name, true
+	return nil
+}
+
+// A ban and a limit are about the name that a hook before gave the client.
+func TestNamesOfHooksBeforeCount(t *testing.T) {
+	t.Parallel()
+	bans := new(limits.Bans)
+	s := mqtttest.NewServerWith(t, &mqtt.Options{SysTopicResendInterval: -1})
+	for _, hook := range []any{namer{"alice"}, new(limits.Hook)} {
+		var o any
+		if _, ok := hook.(*limits.Hook); ok {
+			o = &limits.Options{ConnectionsPerUser: 1, Bans: bans}
+		}
+		if err := s.AddHook(hook, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mqtttest.Dial(t, s, mqtttest.Connect("a")).Ping()
+	if code := mqtttest.DialRefused(t, s, mqtttest.Connect("b")).Connack.Code; code != packets.ErrQuotaExceeded {
+		t.Errorf("the second connection of alice: %v", code)
+	}
+	if err := bans.Add(limits.Ban{Username: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	if code := mqtttest.DialRefused(t, s, mqtttest.Connect("c")).Connack.Code; code != packets.ErrBanned {
+		t.Errorf("alice after her ban: %v", code)
+	}
+}

@@ -17,6 +17,7 @@ type access struct {
 	anonymous *anonymous
 	passwords *passwords // nil without a password file
 	rules     *auth.Hook // nil without any file: then anonymous decides alone
+	explains  *auth.Hook // decides as the broker does, and can say why
 }
 
 // lookAgain is how often files are looked at for changes.
@@ -25,20 +26,29 @@ const lookAgain = 2 * time.Second
 // addAccess reads the files and adds the hooks that decide, to a server that has
 // no other.
 func addAccess(srv *mqtt.Server, cfg *config.Config, log *slog.Logger) (*access, error) {
-	a := &access{anonymous: newAnonymous(cfg, log)}
-	sources, err := a.open(&cfg.Access, log)
+	a := &access{anonymous: newAnonymous(cfg, log), explains: new(auth.Hook)}
+	sources, err := a.chain(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	if len(sources) == 0 {
+	if len(sources) == 1 && !cfg.KnowsUsers() {
+		if err := a.explains.Init(&auth.Options{Sources: sources}); err != nil {
+			return nil, err
+		}
 		return a, srv.AddHook(a.anonymous, nil)
 	}
 	if a.passwords != nil {
 		a.passwords.guard.Attach(srv)
 	}
-	a.rules = new(auth.Hook)
-	sources = append(sources, &anonymousSource{a.anonymous})
+	a.rules = a.explains
 	return a, srv.AddHook(a.rules, &auth.Options{Sources: sources, ReloadInterval: lookAgain, Logger: log})
+}
+
+// chain are the sources that decide, the rule for clients that no file knows
+// last.
+func (a *access) chain(cfg *config.Config, log *slog.Logger) ([]auth.Source, error) {
+	sources, err := a.open(&cfg.Access, log)
+	return append(sources, &anonymousSource{a.anonymous}), err
 }
 
 // open reads the files: those that know users, in the order in which they are
@@ -127,6 +137,25 @@ func (s *anonymousSource) Recheck(r *auth.Request) (mqtt.Decision, string, error
 	return mqtt.Allow, "access.anonymous", nil
 }
 
+// Foretell is Authenticate for a client that is described.
+func (s *anonymousSource) Foretell(r *auth.Request) (step auth.Step, byPassword bool) {
+	rules := s.rules.Load()
+	step = auth.Step{Rule: s.Name(), Decision: mqtt.Deny}
+	switch rule := rules.listeners[r.Listener]; {
+	case rules.users && r.Username != "":
+		step.Decision, step.Why = mqtt.Pass, "there is a user name, which no file admits"
+	case rule == config.Everybody:
+		step.Decision, step.Why = mqtt.Allow, "everybody is admitted at this listener"
+	case rule == config.Loopback && r.Remote.Local:
+		step.Decision, step.Why = mqtt.Allow, "clients of this machine are admitted at this listener"
+	case rule == config.Loopback:
+		step.Why = "only clients of this machine are admitted at this listener without credentials"
+	default:
+		step.Why = "nobody is admitted at this listener without credentials"
+	}
+	return step, false
+}
+
 // addNotices adds the hook that tells of clients which come and go.
 func addNotices(srv *mqtt.Server, cfg *config.Notices, log *slog.Logger) error {
 	if !cfg.Enabled {
@@ -140,4 +169,5 @@ func addNotices(srv *mqtt.Server, cfg *config.Notices, log *slog.Logger) error {
 var (
 	_ auth.Authenticator = (*anonymousSource)(nil)
 	_ auth.Rechecker     = (*anonymousSource)(nil)
+	_ auth.Foreteller    = (*anonymousSource)(nil)
 )

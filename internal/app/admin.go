@@ -56,7 +56,7 @@ func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := metrics.Handler(srv, version())
+	page, err := metrics.Handler(b.Server, version())
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +66,7 @@ func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, 
 	}
 	a.handler, err = rest.New(rest.Options{
 		Server: srv, Logger: log.Logger, Secret: secret, Keys: keys, Version: version(), Metrics: page,
+		Bans: apiBans{b.bans}, Explain: b.explain,
 		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)), LogLevel: &log.level,
 		Reload: func(context.Context) error { return r.Reload() },
 	})

@@ -27,7 +27,7 @@ type anonymous struct {
 type anonymousRules struct {
 	listeners map[string]string
 	origins   []string
-	users     bool // files know users, so that a user name is a claim
+	users     bool // files or certificates know users, so that a user name is a claim
 }
 
 func newAnonymous(cfg *config.Config, log *slog.Logger) *anonymous {
@@ -38,7 +38,7 @@ func newAnonymous(cfg *config.Config, log *slog.Logger) *anonymous {
 
 // use makes the rules those of a configuration.
 func (h *anonymous) use(cfg *config.Config) {
-	r := &anonymousRules{listeners: map[string]string{}, users: cfg.Access.KnowsUsers()}
+	r := &anonymousRules{listeners: map[string]string{}, users: cfg.KnowsUsers()}
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
 		r.listeners[l.ID] = cfg.AnonymousAt(l)

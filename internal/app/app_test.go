@@ -102,8 +102,8 @@ func TestServerTLSErrors(t *testing.T) {
 		want  string
 	}{
 		{"the wrong key", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("client.key")}, "private key does not match"},
-		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: true}, "no such file"},
-		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: true}, "holds no certificate"},
+		{"no authorities", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("none"), VerifyClient: config.Required}, "no such file"},
+		{"a key as authority", config.Certificates{CertFile: file("cert.pem"), KeyFile: file("key.pem"), CAFile: file("ca.key"), VerifyClient: config.Required}, "holds no certificate"},
 	} {
 		l := &config.Listener{ID: "l", Protocol: config.TLS, TLS: tt.files}
 		if _, err := loadCertificates(l, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {

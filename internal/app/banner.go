@@ -83,10 +83,13 @@ func (s *summary) admitted(cfg *config.Config) {
 			local = local || rule == config.Loopback
 		}
 	}
-	files := cfg.Access.KnowsUsers()
 	switch {
-	case files && len(s.open) == 0 && !local:
-		s.access = "users of " + strings.Join(slices.DeleteFunc([]string{cfg.Access.PasswordFile, cfg.Access.LedgerFile}, func(f string) bool { return f == "" }), " and ")
+	case cfg.KnowsUsers() && len(s.open) == 0 && !local:
+		known := []string{cfg.Access.PasswordFile, cfg.Access.LedgerFile}
+		if cfg.KnowsCertificates() {
+			known = append(known, "certificates")
+		}
+		s.access = "users of " + strings.Join(slices.DeleteFunc(known, func(f string) bool { return f == "" }), " and ")
 		s.users = true
 	case all:
 		s.access = "EVERYBODY, without asking who it is"

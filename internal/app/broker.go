@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/linnetmq/linnet/hooks/limits"
 	"github.com/linnetmq/linnet/internal/config"
 	"github.com/linnetmq/linnet/listeners"
 	"github.com/linnetmq/linnet/mqtt"
@@ -18,7 +19,9 @@ import (
 type broker struct {
 	*mqtt.Server
 	log    *slog.Logger
+	config *config.Config // that it was made with
 	access *access
+	bans   *limits.Bans
 	certs  map[string]*liveCertificates // by listener
 }
 
@@ -32,9 +35,16 @@ func newBroker(cfg *config.Config, log *slog.Logger, store mqtt.Store) (*broker,
 	b := &broker{
 		Server: mqtt.New(opts),
 		log:    log,
+		config: cfg,
 		certs:  map[string]*liveCertificates{},
 	}
+	if err := addIdentities(b.Server, cfg); err != nil {
+		return nil, err
+	}
 	var err error
+	if b.bans, err = addLimits(b.Server, cfg, log); err != nil {
+		return nil, err
+	}
 	if b.access, err = addAccess(b.Server, cfg, log); err != nil {
 		return nil, err
 	}

@@ -44,8 +44,8 @@ func (c *liveCertificates) config() *tls.Config {
 	}
 }
 
-// loadCertificates reads the files of a listener's certificate and, if clients
-// must show one, of its authorities. Over WebSocket the protocol inside of TLS
+// loadCertificates reads the files of a listener's certificates and, if clients
+// are asked for one, of its authorities. Over WebSocket the protocol inside of TLS
 // is HTTP.
 func loadCertificates(l *config.Listener, log *slog.Logger) (*tlsconf.Source, error) {
 	o := tlsconf.Options{
@@ -59,8 +59,14 @@ func loadCertificates(l *config.Listener, log *slog.Logger) (*tlsconf.Source, er
 	if l.TLS.MinimumVersion == "1.3" {
 		o.MinVersion = tls.VersionTLS13
 	}
-	if l.TLS.VerifyClient {
+	for _, other := range l.TLS.Others {
+		o.Certificates = append(o.Certificates, tlsconf.Pair(other))
+	}
+	if l.TLS.VerifyClient != "" {
 		o.ClientAuth, o.ClientCAFile, o.CRLFile = tlsconf.RequireClientCert, l.TLS.CAFile, l.TLS.CRLFile
+	}
+	if l.TLS.VerifyClient == config.Optional {
+		o.ClientAuth = tlsconf.OptionalClientCert
 	}
 	return tlsconf.New(o)
 }

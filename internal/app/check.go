@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/limits"
 	"github.com/linnetmq/linnet/internal/config"
 )
 
@@ -66,6 +67,9 @@ func (c *checkup) examine(cfg *config.Config) {
 	}
 	if _, err := new(access).open(&cfg.Access, slog.New(slog.DiscardHandler)); err != nil {
 		c.wrong("access", err)
+	}
+	if _, err := limits.OpenBans(filepath.Join(cfg.DataDir, bansFile)); err != nil {
+		c.wrong("data_dir", err)
 	}
 	if cfg.Log.Output != "off" {
 		c.writable("log.file", cfg.Log.File)
@@ -150,7 +154,10 @@ func (c *checkup) certificates(key string, l *config.Listener) {
 		return
 	}
 	c.dates(key+".cert_file", l.TLS.CertFile, certificatesIn(l.TLS.CertFile))
-	if l.TLS.VerifyClient {
+	for i, other := range l.TLS.Others {
+		c.dates(fmt.Sprintf("%s.certificates[%d].cert_file", key, i), other.CertFile, certificatesIn(other.CertFile))
+	}
+	if l.TLS.VerifyClient != "" {
 		c.dates(key+".client_ca_file", l.TLS.CAFile, certificatesIn(l.TLS.CAFile))
 	}
 }

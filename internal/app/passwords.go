@@ -14,9 +14,10 @@ import (
 
 // passwords is a password file with its guard, as a source of access.
 type passwords struct {
-	path  string
-	file  *passwd.File
-	guard *guard.Guard
+	path   string
+	file   *passwd.File
+	guard  *guard.Guard
+	others bool // users whom it does not know are left to others
 
 	changed  func()         // asks again about all clients
 	rechecks sync.WaitGroup // waited for by access.close
@@ -28,7 +29,7 @@ type passwords struct {
 // openPasswords reads a password file. Users whom it does not know are left to
 // others if there are any.
 func openPasswords(path string, others bool, log *slog.Logger) (*passwords, error) {
-	p := &passwords{path: path, verified: map[string]auth.Secret{}}
+	p := &passwords{path: path, others: others, verified: map[string]auth.Secret{}}
 	var err error
 	if p.file, err = passwd.Open(path, &passwd.Options{Logger: log, OnReload: p.forget}); err != nil {
 		return nil, err
@@ -68,6 +69,23 @@ func (p *passwords) Recheck(r *auth.Request) (mqtt.Decision, string, error) {
 	return mqtt.Deny, fmt.Sprintf("%s: the password has changed", p.path), nil
 }
 
+// Foretell says what comes of a user name, but for the password.
+func (p *passwords) Foretell(r *auth.Request) (s auth.Step, byPassword bool) {
+	s.Rule = p.path
+	switch {
+	case r.Username == "":
+		s.Why = "there is no user name"
+	case p.file.Knows(r.Username):
+		s.Why = "it knows the user; the password decides"
+		return s, true
+	case p.others:
+		s.Why = "it does not know the user"
+	default:
+		s.Why, s.Decision = "it does not know the user, and there are no others", mqtt.Deny
+	}
+	return s, false
+}
+
 // forget is told of users that are gone or have another password. Clients are
 // asked about by another goroutine: this one may be one of theirs.
 func (p *passwords) forget(lost []string) {
@@ -93,4 +111,5 @@ func (p *passwords) prepare() (apply func(), err error) {
 var (
 	_ auth.Authenticator = (*passwords)(nil)
 	_ auth.Rechecker     = (*passwords)(nil)
+	_ auth.Foreteller    = (*passwords)(nil)
 )

@@ -207,7 +207,7 @@ func (f *serveFlags) tls(cfg *config.Config, flags *pflag.FlagSet) error {
 		l.TLS.KeyFile = f.key
 	}
 	if f.ca != "" {
-		l.TLS.CAFile, l.TLS.VerifyClient = f.ca, true
+		l.TLS.CAFile, l.TLS.VerifyClient = f.ca, config.Required
 	}
 	if l.TLS.CertFile == "" || l.TLS.KeyFile == "" {
 		return usagef("TLS needs both --cert and --key")

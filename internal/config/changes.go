@@ -25,6 +25,8 @@ func Changes(from, to *Config) []Change {
 		switch {
 		case path == "listeners" && !same:
 			all = append(all, Change{Key: path})
+		case strings.Count(path, "[") > 1:
+			// told by the inner list
 		case path == "listeners", inList && (!same || !strings.HasPrefix(path, "listeners[")):
 			// told by its elements, or by the list
 		case old[path] != compared(k.value):

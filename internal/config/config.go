@@ -66,6 +66,7 @@ type Listener struct {
 	HandshakeTimeout time.Duration
 	TCPKeepAlive     time.Duration // 0: no probes
 	Durability       string        // "": as Store says
+	Connections      int           // at a time; 0: as Limits says
 	UnixMode         string        // octal
 	PProf            bool
 }
@@ -73,27 +74,52 @@ type Listener struct {
 // Certificates are the files for TLS, in PEM.
 type Certificates struct {
 	CertFile, KeyFile string
-	CAFile            string // authorities for clients' certificates
-	VerifyClient      bool   // clients must show one
-	CRLFile           string // of revoked certificates
-	MinimumVersion    string // "1.2", "1.3"
+	Others            []CertificatePair // by the server name that a client asks for
+	CAFile            string            // authorities for clients' certificates
+	VerifyClient      string            // Optional, Required, "": they are not asked
+	Identity          string            // what of their certificate is the user name; "": nothing
+	CRLFile           string            // of revoked certificates
+	MinimumVersion    string            // "1.2", "1.3"
 }
+
+// CertificatePair is a certificate and its key.
+type CertificatePair struct{ CertFile, KeyFile string }
+
+// Whether clients show a certificate, and what of it is their user name.
+const (
+	Optional = "optional"
+	Required = "required"
+
+	CommonName = "common_name"
+	SANDNS     = "san_dns"
+	SANEmail   = "san_email"
+	SANURI     = "san_uri"
+)
 
 // Given reports whether anything is said about certificates.
 func (c *Certificates) Given() bool {
-	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient || c.CRLFile != ""
+	return c.CertFile != "" || c.KeyFile != "" || c.CAFile != "" || c.VerifyClient != "" || c.CRLFile != "" ||
+		len(c.Others) > 0 || c.Identity != ""
 }
 
 // Access says who may come in and what they may do.
 type Access struct {
-	Anonymous    string // "": Loopback without files that know users, else Nobody
+	Anonymous    string // "": Loopback as long as nothing knows users, else Nobody
 	PasswordFile string
 	ACLFile      string
 	LedgerFile   string
 }
 
-// KnowsUsers reports whether a file says who the users are.
-func (a *Access) KnowsUsers() bool { return a.PasswordFile != "" || a.LedgerFile != "" }
+// KnowsUsers reports whether files or certificates say who the users are, so that
+// a user name is a claim.
+func (c *Config) KnowsUsers() bool {
+	return c.Access.PasswordFile != "" || c.Access.LedgerFile != "" || c.KnowsCertificates()
+}
+
+// KnowsCertificates reports whether certificates say who some users are.
+func (c *Config) KnowsCertificates() bool {
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.TLS.Identity != "" })
+}
 
 // Notices are about clients that come and go.
 type Notices struct {
@@ -131,8 +157,19 @@ type Compatibilities struct {
 	AlwaysReturnResponseInfo bool
 }
 
-// Limits protect the broker.
+// Limits protect the broker. Of numbers 0 is no limit where not said otherwise.
 type Limits struct {
+	ConnectionsPerUser     int
+	ConnectionsPerAddress  int
+	ConnectionsPerListener int
+	Connects               Rate // of an address
+	Messages               Rate // of a client
+	Bytes                  Rate // of a client
+	TooFast                string
+	TopicLevels            int
+	TopicBytes             int
+	Flapping               Flapping
+
 	MaximumClients             int64 // 0: none
 	MaximumSubscriptions       int   // of a client
 	MemoryBudget               int64 // bytes, 0: none
@@ -141,6 +178,24 @@ type Limits struct {
 	MaximumClientWritesPending int32
 	ReadBufferSize             int
 	WriteBufferSize            int
+}
+
+// What happens to clients that publish faster than their rate.
+const (
+	Throttle   = "throttle"
+	Reject     = "reject"
+	Disconnect = "disconnect"
+)
+
+// Rate is so much per second, on average; 0 is no limit. Burst is what may come
+// at once, 0 as much as in a second.
+type Rate struct{ PerSecond, Burst int64 }
+
+// Flapping bans clients for a while that connect more than Count times in a
+// Window; 0 never does.
+type Flapping struct {
+	Count       int
+	Window, Ban time.Duration
 }
 
 // Sessions say how sessions are kept.

@@ -39,12 +39,20 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		{"TLS", tls(func(*Certificates) {}), ""},
 		{"TLS without a certificate", tls(func(c *Certificates) { c.CertFile = "" }), "listeners[0].tls.cert_file: TLS needs"},
 		{"TLS without a key", tls(func(c *Certificates) { c.KeyFile = "" }), "listeners[0].tls.key_file: TLS needs"},
-		{"verify without CA", tls(func(c *Certificates) { c.VerifyClient = true }), "listeners[0].tls.client_ca_file: verifying"},
+		{"identity alone", tls(func(c *Certificates) { c.Identity = CommonName }), "listeners[0].tls.identity: it has no effect without verify_client"},
+		{"a further certificate alone", tls(func(c *Certificates) { c.Others = []CertificatePair{{CertFile: "a"}} }), "listeners[0].tls.certificates[0]: a certificate needs both"},
+		{"verify without CA", tls(func(c *Certificates) { c.VerifyClient = Required }), "listeners[0].tls.client_ca_file: verifying"},
 		{"CA without verify", tls(func(c *Certificates) { c.CAFile = "a" }), "listeners[0].tls.client_ca_file: it has no effect"},
 		{"certificates without TLS", first(func(l *Listener) { l.TLS.CertFile = "c" }), "listeners[0].tls: certificates have no effect with the protocol tcp"},
 		{"path without WebSocket", first(func(l *Listener) { l.Path = "/x" }), "listeners[0].path: it has no effect with the protocol tcp"},
 		{"origins without WebSocket", first(func(l *Listener) { l.Origins = []string{"*"} }), "listeners[0].origins: it has no effect"},
 		{"mode without unix", first(func(l *Listener) { l.UnixMode = "0600" }), "listeners[0].unix_mode: it has no effect"},
+		{"connections of statistics", func(c *Config) {
+			l := NewListener("http", HTTP, "")
+			l.Connections = 1
+			c.Listeners = append(c.Listeners, l)
+		}, "listeners[2].maximum_connections: it has no effect"},
+		{"burst alone", func(c *Config) { c.Limits.Bytes.Burst = 1 }, "limits.byte_rate.burst: it has no effect without per_second"},
 		{"pprof for clients", first(func(l *Listener) { l.PProf = true }), "listeners[0].pprof: it has no effect"},
 		{"pprof for everybody", func(c *Config) {
 			l := NewListener("http", HTTP, ":8080")

@@ -121,7 +121,10 @@ func (h *hmqFile) setTLS(m *member) error {
 	for i := range members {
 		switch m := &members[i]; m.key {
 		case "verify":
-			h.certificates.VerifyClient, err = m.bool()
+			var verify bool
+			if verify, err = m.bool(); verify {
+				h.certificates.VerifyClient = Required
+			}
 		case "caFile":
 			h.certificates.CAFile, err = m.text()
 		case "certFile":
@@ -145,7 +148,7 @@ func (h *hmqFile) apply(c *Config) error {
 	if needsTLS && (h.certificates.CertFile == "" || h.certificates.KeyFile == "") {
 		return fmt.Errorf("tlsPort and wsTLS need tlsInfo with certFile and keyFile")
 	}
-	if needsTLS && h.certificates.VerifyClient && h.certificates.CAFile == "" {
+	if needsTLS && h.certificates.VerifyClient != "" && h.certificates.CAFile == "" {
 		return fmt.Errorf("tlsInfo.verify needs tlsInfo.caFile, the authorities of the clients' certificates")
 	}
 	host := cmp.Or(h.host, DefaultHost)
@@ -174,7 +177,7 @@ func (h *hmqFile) apply(c *Config) error {
 func (h *hmqFile) usedCertificates() Certificates {
 	certificates := h.certificates
 	certificates.MinimumVersion = "1.2"
-	if !certificates.VerifyClient {
+	if certificates.VerifyClient == "" {
 		certificates.CAFile = "" // only with verify
 	}
 	return certificates

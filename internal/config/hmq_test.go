@@ -12,7 +12,7 @@ var pair = Certificates{CertFile: "cert.pem", KeyFile: "key.pem", MinimumVersion
 func TestImportHMQ(t *testing.T) {
 	t.Parallel()
 	const tls = `"tlsInfo": {"certFile": "cert.pem", "keyFile": "key.pem"}`
-	verified := Certificates{CertFile: "cert.pem", KeyFile: "key.pem", CAFile: "ca.pem", VerifyClient: true, MinimumVersion: "1.2"}
+	verified := Certificates{CertFile: "cert.pem", KeyFile: "key.pem", CAFile: "ca.pem", VerifyClient: Required, MinimumVersion: "1.2"}
 	for _, tt := range []struct {
 		name, text string
 		want       []Listener

@@ -38,7 +38,10 @@ func (im *Imported) comqttListeners(q *comqttFile) {
 		}
 		l := &im.Config.Listeners[im.listen(NewListener("", protocol, cmp.Or(address, ":0")))]
 		if secure && protocol != HTTP {
-			l.TLS = Certificates{CertFile: q.tls.cert, KeyFile: q.tls.key, CAFile: q.tls.ca, VerifyClient: q.tls.ca != "", MinimumVersion: "1.2"}
+			l.TLS = Certificates{CertFile: q.tls.cert, KeyFile: q.tls.key, CAFile: q.tls.ca, MinimumVersion: "1.2"}
+			if q.tls.ca != "" {
+				l.TLS.VerifyClient = Required
+			}
 		}
 		if protocol == WebSocket || protocol == WebSockets {
 			im.openWebSocket(l, path)

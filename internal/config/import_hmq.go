@@ -21,7 +21,7 @@ func (im *Imported) hmq(text []byte) error {
 	}
 	for i := range im.Config.Listeners {
 		l, path := &im.Config.Listeners[i], element("listeners", i)
-		if l.Protocol == WebSockets && l.TLS.VerifyClient {
+		if l.Protocol == WebSockets && l.TLS.VerifyClient != "" {
 			im.note(path+".tls", "hmq does not ask WebSocket clients for certificates. Leave verify_client and client_ca_file out for the same.")
 		}
 		if l.isWebSocket() && h.host != "" && h.host != DefaultHost {

@@ -31,6 +31,7 @@ type mosquittoListener struct {
 	protocol           string
 	tls                Certificates
 	anonymous          string
+	connections        int
 }
 
 // mosquittoSetting handles one setting: l is the listener that it belongs to.
@@ -137,13 +138,13 @@ func (m *mosquittoFile) listener(l *mosquittoListener, local bool) {
 	if l.socket != "" {
 		out = NewListener("", Unix, l.socket)
 	}
-	out.Anonymous = l.anonymous
+	out.Anonymous, out.Connections = l.anonymous, l.connections
 	path := element("listeners", len(m.im.Config.Listeners))
 	if secure && l.socket == "" {
 		out.TLS = l.tls
 		out.TLS.MinimumVersion = cmp.Or(l.tls.MinimumVersion, "1.2")
-		if !l.tls.VerifyClient {
-			out.TLS.CAFile, out.TLS.CRLFile = "", ""
+		if l.tls.VerifyClient == "" {
+			out.TLS.CAFile, out.TLS.CRLFile, out.TLS.Identity = "", "", ""
 		}
 	}
 	if out.isWebSocket() {

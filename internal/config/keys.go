@@ -133,8 +133,49 @@ func (l *Limits) keys() keys {
 			"maximum_client_writes_pending", restart, size(&l.MaximumClientWritesPending, 4<<20, 1<<10, math.MaxInt32),
 			"Bytes that may wait for a slow connection. Beyond half of them QoS 1 and 2 wait in the queue, beyond all of them QoS 0 is dropped.",
 		},
+		{"connections_per_user", restart, noneOr(&l.ConnectionsPerUser), "Connections that a user name may have at a time. More are refused with 0x97, of 3.x with return code 3."},
+		{"connections_per_address", restart, noneOr(&l.ConnectionsPerAddress), "Connections from an address at a time; of IPv6 from a network /64. Refused in the same way."},
+		{"connections_per_listener", restart, noneOr(&l.ConnectionsPerListener), "Connections of a listener at a time, unless its maximum_connections says otherwise. Refused in the same way."},
+		{"connect_rate", restart, &group{l.Connects.keys("CONNECTs")}, "CONNECTs from an address. More are refused with 0x9F, of 3.x with return code 3."},
+		{"message_rate", restart, &group{l.Messages.keys("Messages")}, "Messages that a client publishes."},
+		{"byte_rate", restart, &group{l.Bytes.sizes()}, "Bytes that a client sends, with publish_too_fast throttle; else the topics and payloads that it publishes."},
+		{
+			"publish_too_fast", restart, choice(&l.TooFast, Throttle, Throttle, Reject, Disconnect),
+			"What happens to a client beyond message_rate or byte_rate: it is read less, so that nothing is lost; its messages are refused with 0x97, " +
+				"where QoS 0 is dropped and 3.x clients are disconnected for others; or it is disconnected with 0x96.",
+		},
+		{"topic_levels", restart, noneOr(&l.TopicLevels), "Levels that a topic or filter may have. Refused with 0x90 or 0x8F."},
+		{"topic_bytes", restart, noneOr(&l.TopicBytes), "Bytes that a topic or filter may have. Refused with 0x90 or 0x8F."},
+		{"flapping", restart, &group{l.Flapping.keys()}, "A ban for a while for clients that connect too often: for client identifier, user name and address together."},
 		{"read_buffer_size", restart, size(&l.ReadBufferSize, 64<<10, 512, 1<<30), "Size of the buffers that connections borrow for reading."},
 		{"write_buffer_size", restart, size(&l.WriteBufferSize, 64<<10, 512, 1<<30), "Bytes gathered for a client before they are written within a batch."},
+	}
+}
+
+// noneOr holds a positive number, or none.
+func noneOr(p *int) *scalar {
+	return or(number(p, 0, 1, math.MaxInt32), p, "none").defaulting("none")
+}
+
+func (r *Rate) keys(what string) keys {
+	return keys{
+		{"per_second", restart, or(number(&r.PerSecond, 0, 1, math.MaxInt32), &r.PerSecond, "none").defaulting("none"), what + " per second, on average."},
+		{"burst", restart, or(number(&r.Burst, 0, 1, math.MaxInt32), &r.Burst, "second").defaulting("second"), "How many may come at once after a silence; second: as many as in a second."},
+	}
+}
+
+func (r *Rate) sizes() keys {
+	return keys{
+		{"per_second", restart, or(size(&r.PerSecond, 0, 1, math.MaxInt64), &r.PerSecond, "none").defaulting("none"), "Bytes per second, on average."},
+		{"burst", restart, or(size(&r.Burst, 0, 1, math.MaxInt64), &r.Burst, "second").defaulting("second"), "How many may come at once after a silence; second: as many as in a second."},
+	}
+}
+
+func (f *Flapping) keys() keys {
+	return keys{
+		{"count", restart, or(number(&f.Count, 0, 1, math.MaxInt32), &f.Count, "off").defaulting("off"), "How often a client may connect within the window."},
+		{"window", restart, duration(&f.Window, time.Minute, time.Second, day, 1), "The window."},
+		{"ban", restart, duration(&f.Ban, 5*time.Minute, time.Second, 365*day, 1), "How long the ban lasts. It ends with the broker, too."},
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -45,6 +46,10 @@ func (l *Listener) keys() keys {
 			"durability", restart, choice(&l.Durability, "", Fsync, OS, None),
 			"What acknowledgements to clients of this listener wait for. Not given: as store.durability says.",
 		},
+		{
+			"maximum_connections", restart, or(number(&l.Connections, 0, 1, math.MaxInt32), &l.Connections, "default").defaulting("default"),
+			"Connections at a time; default: as limits.connections_per_listener says.",
+		},
 		{"unix_mode", restart, checked(&l.UnixMode, "", "permission bits like 0660", validMode), "Of unix: permission of the socket's file. Not given: as the process's umask says."},
 		{"pprof", restart, boolean(&l.PProf, false), "Of http on a loopback address: whether Go's profiles are below /debug/pprof/."},
 		{"tls", reload, &group{l.TLS.keys()}, "Certificates, for tls, wss and, where wanted, http."},
@@ -56,9 +61,25 @@ func (c *Certificates) keys() keys {
 		{"cert_file", reload, file(&c.CertFile, ""), "PEM file with the server's certificate and those that lead to its authority."},
 		{"key_file", reload, file(&c.KeyFile, ""), "PEM file with the certificate's private key."},
 		{"client_ca_file", reload, file(&c.CAFile, ""), "PEM file with the authorities of clients' certificates."},
-		{"verify_client", reload, boolean(&c.VerifyClient, false), "Whether clients must show a certificate of those authorities."},
+		{"verify_client", reload, choice(&c.VerifyClient, "", Optional, Required), "Whether clients must show a certificate of those authorities, or may. Not given: they are not asked for one."},
+		{
+			"identity", restart, choice(&c.Identity, "", CommonName, SANDNS, SANEmail, SANURI),
+			"What of a client's certificate is its user name, by which it is admitted: the common name, or the first alternative name of a kind. " +
+				"A CONNECT with another user name is refused. Not given: a certificate says nothing about the user.",
+		},
 		{"crl_file", reload, file(&c.CRLFile, ""), "File with those authorities' lists of revoked certificates, in PEM or DER. Clients whose issuer has no list there, or an outdated one, are refused."},
 		{"minimum_version", reload, choice(&c.MinimumVersion, "1.2", "1.2", "1.3"), "The oldest version of TLS that is accepted."},
+		{
+			"certificates", reload, listOf("certificate", &c.Others, (*CertificatePair).keys, func() []CertificatePair { return nil }),
+			"Further certificates, each with cert_file and key_file, offered by the server name that a client asks for; who asks for none, or for one that no certificate has, gets cert_file.",
+		},
+	}
+}
+
+func (p *CertificatePair) keys() keys {
+	return keys{
+		{"cert_file", reload, file(&p.CertFile, ""), "PEM file with the certificate and those that lead to its authority."},
+		{"key_file", reload, file(&p.KeyFile, ""), "PEM file with its private key."},
 	}
 }
 

@@ -90,7 +90,7 @@ func (c *Config) SetAnonymous(rule string) {
 // AnonymousAt is the rule of a listener: its own, or the general one.
 func (c *Config) AnonymousAt(l *Listener) string {
 	general := Loopback
-	if c.Access.KnowsUsers() {
+	if c.KnowsUsers() {
 		general = Nobody
 	}
 	return cmp.Or(l.Anonymous, c.Access.Anonymous, general)

@@ -25,7 +25,7 @@ func TestMistakesInFiles(t *testing.T) {
 			"f:1:1: log_level: there is no such key (known here: access, admin, capabilities, data_dir, limits, listeners, log, notices, profile, queues, sessions, shutdown_timeout, store, sys)",
 		}},
 		{"unknown key of a listener", "listeners:\n  - protocol: tcp\n    address_: :1\n", []string{
-			"f:3:5: listeners[0].address_: there is no such key; did you mean address? (known here: address, anonymous, durability, handshake_timeout, id, origins, path, pprof, protocol, proxy_protocol, proxy_trusted, tcp_keep_alive, tls, unix_mode)",
+			"f:3:5: listeners[0].address_: there is no such key; did you mean address? (known here: address, anonymous, durability, handshake_timeout, id, maximum_connections, origins, path, pprof, protocol, proxy_protocol, proxy_trusted, tcp_keep_alive, tls, unix_mode)",
 		}},
 		{"merging", "sys: &s {interval: 1s}\nlog: {<<: *s}\n", []string{
 			"f:2:7: log.<<: merging with << is not supported: repeat the keys " + logKeys,
@@ -48,7 +48,7 @@ func TestMistakesInFiles(t *testing.T) {
 		{"a value instead of a mapping", "sys: 10s", []string{"f:1:6: sys: this is a single value: use a mapping with the keys interval"}},
 		{"a value instead of listeners", "listeners: tcp", []string{"f:1:12: listeners: this is a single value: use a list of mappings, one for each listener, each behind a dash"}},
 		{"a value instead of a listener", "listeners: [tcp]", []string{
-			"f:1:13: listeners[0]: this is a single value: use a mapping with the keys id, protocol, address, anonymous, path, origins, proxy_protocol, proxy_trusted, handshake_timeout, tcp_keep_alive, durability, unix_mode, pprof or tls",
+			"f:1:13: listeners[0]: this is a single value: use a mapping with the keys id, protocol, address, anonymous, path, origins, proxy_protocol, proxy_trusted, handshake_timeout, tcp_keep_alive, durability, maximum_connections, unix_mode, pprof or tls",
 		}},
 		{"a value instead of a list of texts", "listeners: [{proxy_trusted: all}]", []string{
 			"f:1:29: listeners[0].proxy_trusted: this is a single value: use a list of networks like 10.0.0.0/8, like [a, b]",

@@ -8,29 +8,27 @@ import (
 
 // mosquittoMisses are settings that are left out, and why.
 var mosquittoMisses = map[string]string{
-	"persistence":              "sessions and retained messages are always kept, in data_dir; what Mosquitto has stored is not read",
-	"persistence_location":     "data_dir names the directory for everything",
-	"persistence_file":         "data_dir names the directory for everything",
-	"autosave_interval":        "nothing is saved at intervals",
-	"autosave_on_changes":      "nothing is saved at intervals",
-	"pid_file":                 "the data directory holds the process number, in the file lock",
-	"user":                     "start it as the user it is to run as",
-	"per_listener_settings":    "every listener has its own keys here",
-	"connection":               "there are no bridges yet in this version",
-	"address":                  "there are no bridges yet in this version",
-	"topic":                    "there are no bridges yet in this version",
-	"include_dir":              "there is one file; copy the others into it",
-	"set_tcp_nodelay":          "it is always on",
-	"capath":                   "use a file with all authorities and tls.client_ca_file",
-	"ciphers":                  "Go's choice of ciphers is used",
-	"ciphers_tls1.3":           "Go's choice of ciphers is used",
-	"dhparamfile":              "Go's choice of ciphers is used",
-	"use_identity_as_username": "certificates as identity are not offered yet in this version",
-	"use_subject_as_username":  "certificates as identity are not offered yet in this version",
-	"psk_file":                 "pre-shared keys are not offered",
-	"psk_hint":                 "pre-shared keys are not offered",
-	"http_dir":                 "files are not served",
-	"max_connections":          "limits for each listener are not offered yet in this version; limits.maximum_clients counts all",
+	"persistence":             "sessions and retained messages are always kept, in data_dir; what Mosquitto has stored is not read",
+	"persistence_location":    "data_dir names the directory for everything",
+	"persistence_file":        "data_dir names the directory for everything",
+	"autosave_interval":       "nothing is saved at intervals",
+	"autosave_on_changes":     "nothing is saved at intervals",
+	"pid_file":                "the data directory holds the process number, in the file lock",
+	"user":                    "start it as the user it is to run as",
+	"per_listener_settings":   "every listener has its own keys here",
+	"connection":              "there are no bridges yet in this version",
+	"address":                 "there are no bridges yet in this version",
+	"topic":                   "there are no bridges yet in this version",
+	"include_dir":             "there is one file; copy the others into it",
+	"set_tcp_nodelay":         "it is always on",
+	"capath":                  "use a file with all authorities and tls.client_ca_file",
+	"ciphers":                 "Go's choice of ciphers is used",
+	"ciphers_tls1.3":          "Go's choice of ciphers is used",
+	"dhparamfile":             "Go's choice of ciphers is used",
+	"use_subject_as_username": "a whole subject is no user name here; tls.identity has the common name or an alternative name",
+	"psk_file":                "pre-shared keys are not offered",
+	"psk_hint":                "pre-shared keys are not offered",
+	"http_dir":                "files are not served",
 }
 
 // mosquittoSettings are the settings that have an equivalent.
@@ -62,7 +60,14 @@ var mosquittoSettings = map[string]mosquittoSetting{
 	"crlfile":  func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.CRLFile = value },
 	"cafile":   func(_ *mosquittoFile, l *mosquittoListener, value string) { l.tls.CAFile = value },
 	"require_certificate": func(m *mosquittoFile, l *mosquittoListener, value string) {
-		l.tls.VerifyClient = m.bool("require_certificate", value)
+		if l.tls.VerifyClient = ""; m.bool("require_certificate", value) {
+			l.tls.VerifyClient = Required
+		}
+	},
+	"use_identity_as_username": func(m *mosquittoFile, l *mosquittoListener, value string) {
+		if l.tls.Identity = ""; m.bool("use_identity_as_username", value) {
+			l.tls.Identity = CommonName
+		}
 	},
 	"tls_version": func(m *mosquittoFile, l *mosquittoListener, value string) {
 		l.tls.MinimumVersion = map[string]string{"tlsv1.3": "1.3"}[value]
@@ -126,6 +131,11 @@ var mosquittoSettings = map[string]mosquittoSetting{
 	},
 	"max_qos": func(m *mosquittoFile, _ *mosquittoListener, value string) {
 		m.im.Config.Capabilities.MaximumQoS = byte(m.number("max_qos", value, 2))
+	},
+	"max_connections": func(m *mosquittoFile, l *mosquittoListener, value string) {
+		if value != "-1" {
+			l.connections = int(m.number("max_connections", value, math.MaxInt32))
+		}
 	},
 	"persistent_client_expiration": func(m *mosquittoFile, _ *mosquittoListener, value string) {
 		m.im.Config.Capabilities.MaximumSessionExpiryInterval = m.expiry(value)

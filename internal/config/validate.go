@@ -25,6 +25,7 @@ func (c *Config) Validate() error {
 		v.add("admin.address", "%q: write host:port, for example %s, or off", c.Admin.Address, DefaultAdmin)
 	}
 	v.store(&c.Store)
+	v.limits(&c.Limits)
 	if n := c.Notices; !n.Enabled && n != (Notices{}) {
 		v.add("notices", "they have no effect without enabled: true")
 	}
@@ -79,6 +80,17 @@ func (v *validation) store(s *Store) {
 	}
 }
 
+func (v *validation) limits(l *Limits) {
+	for _, r := range []struct {
+		key  string
+		rate Rate
+	}{{"connect_rate", l.Connects}, {"message_rate", l.Messages}, {"byte_rate", l.Bytes}} {
+		if r.rate.PerSecond == 0 && r.rate.Burst != 0 {
+			v.add("limits."+r.key+".burst", "it has no effect without per_second")
+		}
+	}
+}
+
 func (v *validation) listener(path string, l *Listener) {
 	v.address(path+".address", l)
 	v.certificates(path+".tls", l)
@@ -89,6 +101,7 @@ func (v *validation) listener(path string, l *Listener) {
 	v.useless(path+".unix_mode", l.UnixMode != "" && l.Protocol != Unix, l, "unix")
 	v.useless(path+".anonymous", l.Anonymous != "" && !l.ForClients(), l, "the protocols of clients")
 	v.useless(path+".durability", l.Durability != "" && !l.ForClients(), l, "the protocols of clients")
+	v.useless(path+".maximum_connections", l.Connections != 0 && !l.ForClients(), l, "the protocols of clients")
 	v.useless(path+".pprof", l.PProf && l.Protocol != HTTP, l, "http")
 	if l.PProf && l.Protocol == HTTP && !loopback(l.Address) {
 		v.add(path+".pprof", "profiles are offered on a loopback address only: use an address like 127.0.0.1:8080")
@@ -132,11 +145,19 @@ func (v *validation) certificates(path string, l *Listener) {
 		v.add(path+".cert_file", "TLS needs a certificate file: name it")
 	case c.KeyFile == "":
 		v.add(path+".key_file", "TLS needs the certificate's key file: name it")
-	case c.VerifyClient && c.CAFile == "":
+	case c.VerifyClient != "" && c.CAFile == "":
 		v.add(path+".client_ca_file", "verifying clients' certificates needs the file of their authorities: name it")
-	case !c.VerifyClient && c.CRLFile != "":
-		v.add(path+".crl_file", "it has no effect without verify_client: true")
-	case !c.VerifyClient && c.CAFile != "":
-		v.add(path+".client_ca_file", "it has no effect without verify_client: true")
+	case c.VerifyClient == "" && c.CRLFile != "":
+		v.add(path+".crl_file", "it has no effect without verify_client")
+	case c.VerifyClient == "" && c.CAFile != "":
+		v.add(path+".client_ca_file", "it has no effect without verify_client")
+	case c.VerifyClient == "" && c.Identity != "":
+		v.add(path+".identity", "it has no effect without verify_client")
 	}
+	for i, pair := range c.Others {
+		if pair.CertFile == "" || pair.KeyFile == "" {
+			v.add(element(path+".certificates", i), "a certificate needs both cert_file and key_file: name them")
+		}
+	}
+	v.useless(path+".identity", c.Identity != "" && !l.ForClients(), l, "the protocols of clients")
 }

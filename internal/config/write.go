@@ -21,6 +21,7 @@ func DefaultFile() string {
 type writer struct {
 	b        strings.Builder
 	comments bool                // explain every key; else write only what differs from its default
+	example  bool                // within the commented keys of an element
 	defaults map[string]string   // of every key, for the latter
 	notes    map[string][]string // comments of an import, by path
 	reveal   bool                // write secrets, for a file that took them from another file
@@ -139,6 +140,10 @@ func (w *writer) value(indent int, path string, k *key) {
 // blocks writes a list of mappings: only what differs from the defaults, and for
 // readers every key of an element once, commented out.
 func (w *writer) blocks(indent int, path, name string, b *blocks) {
+	if w.example && b.length() == 0 {
+		w.line(indent, "#"+name+": []")
+		return
+	}
 	off := ""
 	if b.length() == 0 {
 		off = "#"
@@ -151,7 +156,7 @@ func (w *writer) blocks(indent int, path, name string, b *blocks) {
 		return
 	}
 	w.comment(indent+1, "All keys of one "+b.one+":")
-	all := &writer{comments: true, narrow: 4}
+	all := &writer{comments: true, example: true, narrow: 4}
 	all.group(1, "", b.fresh())
 	lead := "# - "
 	for line := range strings.Lines(all.b.String()) {

@@ -13,7 +13,7 @@ import (
 )
 
 // asBroker makes this test's binary the program linnet.
-const asBroker = "LINNET_CRASH_TEST_BROKER"
+const asBroker = "CRASH_TEST_BROKER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asBroker) != "" {

@@ -132,7 +132,7 @@ func (f *found) serve(t *testing.T, store *storage.Store) {
 }
 
 // damageSilence is how long nothing comes from a broker that has no more.
-const damageSilence = 250 * time.Millisecond
+const damageSilence = 1000 * time.Millisecond
 
 // receive takes what comes until it is complete, or nothing comes any more.
 func (f *found) receive(t *testing.T, l *link, complete func(Message) bool) {

@@ -64,6 +64,7 @@ func openLocked(o Options, lock *pebble.Lock) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOfManifest(o)
 	s, err := openOnce(o, lock)
 	if err != nil || version >= int(formatVersion) {
 		return s, err
