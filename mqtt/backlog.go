@@ -29,13 +29,14 @@ type backlog struct {
 	// gone are places whose delivery left before it was in the store.
 	gone map[uint64]struct{}
 	// failed are places of which nobody knows whether they are in the store.
-	failed []uint64
+	failed map[uint64]struct{}
 
-	window     queue  // the oldest deliveries, those before from
-	from       uint64 // the deliveries from this place on are in the store only
-	fromTotal  uint64 // size of all deliveries before from
-	spilled    int    // how many those are, about
-	shared     int    // how many of them came by shared subscriptions, at least
+	window     queue   // the oldest deliveries, those before from
+	from       uint64  // the deliveries from this place on are in the store only
+	fromTotal  uint64  // size of all deliveries before from
+	spilled    int     // how many those are, about
+	shared     int     // how many of them came by shared subscriptions, at least
+	expires    instant // when the first of them does, or earlier; 0 never
 	refilling  bool
 	generation int // of what is read for the window: changes when it is emptied
 
@@ -106,11 +107,19 @@ func (b *backlog) push(d delivery, online bool) (inMemory bool) {
 		if d.group != nil {
 			b.shared++
 		}
+		b.expire(&d)
 		return false
 	}
 	b.window.append(d)
 	b.passed()
 	return true
+}
+
+// expire notes when a delivery that the store alone has expires.
+func (b *backlog) expire(d *delivery) {
+	if at := d.msg.expires; at != 0 && (b.expires == 0 || at < b.expires) {
+		b.expires = at
+	}
 }
 
 // spill forgets the window: from now on the store alone has it.
@@ -122,9 +131,14 @@ func (b *backlog) spill() {
 		return
 	}
 	for p := b.window.first; p < b.window.next; p++ {
-		if b.window.at(p).group != nil {
+		d := b.window.at(p)
+		if d.msg == nil {
+			continue
+		}
+		if d.group != nil {
 			b.shared++
 		}
+		b.expire(d)
 	}
 	b.from = first.seq
 	b.fromTotal -= uint64(b.window.bytes)

@@ -144,6 +144,7 @@ type commit struct {
 	session  *session
 	client   *Client
 	released []uint16 // of session: PUBRELs to send on client
+	removed  []uint64 // of session: places that removeFailed removes
 	changes  *storeChanges
 	waiting  chan error // of somebody who waits for it, or nil
 	err      error
@@ -222,6 +223,9 @@ func (s *Server) complete(list []*commit) {
 		}
 		if c.moved.session != nil && errors.Is(c.err, ErrStoreFull) {
 			c.moved.session.takeBack(c.moved.place)
+		}
+		if len(c.removed) > 0 && c.err == nil {
+			c.session.removed(c.removed)
 		}
 		if c.session != nil {
 			c.session.release(c.client, c.released, c.err)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/storage/kv"
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
@@ -121,5 +122,90 @@ func TestAQueueInTheStoreGoesOnBesideRetainedMessages(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		sub.Ping()
+	})
+}
+
+// A refused message whose fate was unknown is removed in the end, also if the
+// store is full when the state is written again.
+func TestRefusedMessagesAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		sub := dial(t, s, packets.V5, "sub")
+		sub.Subscribe("t", 2)
+		sub.Close()
+		synctest.Wait()
+		d.failUnsure(errors.New("input/output error"))
+		if err := s.Publish("t", []byte("refused"), false, 2); err == nil {
+			t.Error("the message was published")
+		}
+		d.fail(kv.ErrNoSpace)
+		advance(time.Minute)
+		d.fail(nil)
+		advance(5 * time.Minute)
+		s = d.serve(t, nil)
+		if err := s.Publish("t", []byte("accepted"), false, 2); err != nil {
+			t.Fatal(err)
+		}
+		expectMessages(t, dial(t, s, packets.V5, "sub"), "accepted")
+	})
+}
+
+// A SUBSCRIBE that could not be stored makes no subscription, also if it names a
+// filter twice.
+func TestSubscribeThatIsNotStoredTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		c := dial(t, s, packets.V5, "c")
+		d.fail(errors.New("input/output error"))
+		for _, code := range c.SubscribeWith(packets.Properties{},
+			packets.Subscription{Filter: "t", QoS: 1}, packets.Subscription{Filter: "t", QoS: 2}) {
+			if code != packets.ErrUnspecified {
+				t.Errorf("SUBACK %v", code)
+			}
+		}
+		d.fail(nil)
+		advance(2 * time.Minute)
+		if err := s.Publish("t", []byte("x"), false, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.Ping()
+		if n := s.Stats().Subscriptions; n != 0 {
+			t.Errorf("%d subscriptions", n)
+		}
+	})
+}
+
+// A connection that is refused since it could not be stored leaves the session
+// as it was: with its queue, its expiry and its delayed Will [MQTT-3.1.3-9].
+func TestARefusedConnectionChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		s := d.serve(t, nil)
+		watcher := mqtttest.Dial(t, s, passing(packets.V5, "watcher"))
+		watcher.Subscribe("will", 0)
+		pk := lasting(packets.V5, "c")
+		pk.WillFlag, pk.Will = true, packets.Will{Topic: "will"}
+		pk.Will.Properties.WillDelayInterval = 60
+		c := mqtttest.Dial(t, s, pk)
+		c.Subscribe("t", 1)
+		c.Close()
+		synctest.Wait()
+		if err := s.Publish("t", []byte("x"), false, 1); err != nil {
+			t.Fatal(err)
+		}
+		d.fail(kv.ErrNoSpace)
+		again := passing(packets.V5, "c")
+		again.CleanStart = false // it would end the session with the connection
+		mqtttest.DialRefused(t, s, again)
+		d.fail(nil)
+		advance(61 * time.Second)
+		if got := watcher.Message(); got.Topic != "will" {
+			t.Errorf("got %s", got.Topic)
+		}
+		c = dial(t, s, packets.V5, "c")
+		expectPresent(t, c, true)
+		expectMessages(t, c, "x")
 	})
 }

@@ -45,7 +45,10 @@ func (s *Server) keepSession(c *Client, a *attachment, changes *storeChanges) er
 	if err == nil {
 		return nil
 	}
-	if held, end := a.session.detach(c, nil); held && (end || !a.present) {
+	if a.present {
+		a.session.expireAs(c, a.expiry)
+	}
+	if held, end := a.session.detach(c, a.will); held && (end || !a.present) {
 		s.registry.remove(a.session)
 		s.endSession(a.session, nil)
 	}

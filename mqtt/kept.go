@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"slices"
 	"time"
 
 	"github.com/linnetmq/linnet/packets"
@@ -71,7 +70,7 @@ func (s *session) makeRoom(d *delivery) bool {
 	if fits() {
 		return true
 	}
-	b.window.dropExpired(s.server.clock.now(), s.dropKept)
+	s.expireKept(fits)
 	for !fits() && s.queue.qos0 > 0 {
 		s.discardLocked(s.queue.takeQoS0(), DropQueueFull)
 	}
@@ -81,6 +80,16 @@ func (s *session) makeRoom(d *delivery) bool {
 		}
 	}
 	return fits() && !s.ended
+}
+
+// expireKept drops deliveries that have expired, of those in the store the
+// oldest if that makes none fit. s.mu is held; it may be released for a moment.
+func (s *session) expireKept(fits func() bool) {
+	b, now := s.backlog, s.server.clock.now()
+	b.window.dropExpired(now, s.dropKept)
+	if b.expires != 0 && b.expires <= now && !fits() && s.oldestLoaded() {
+		b.window.dropExpired(now, s.dropKept)
+	}
 }
 
 // oldestLoaded tells whether the oldest delivery is in memory, reading it if it
@@ -209,7 +218,10 @@ func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 // lose drops a delivery that could not be stored, if it was not sent. s.mu is held.
 func (s *session) lose(place uint64) {
 	b := s.backlog
-	b.failed = append(b.failed, place)
+	if b.failed == nil {
+		b.failed = make(map[uint64]struct{})
+	}
+	b.failed[place] = struct{}{}
 	if place >= b.from {
 		if b.spilled > 0 {
 			b.spilled--
@@ -325,7 +337,7 @@ func (s *session) refill(from, to uint64, generation int) {
 	}
 	s.server.stats.spilled.Add(int64(b.spilled - before))
 	if b.spilled == 0 {
-		b.shared = 0
+		b.shared, b.expires = 0, 0
 		b.passed()
 	}
 }
@@ -336,7 +348,9 @@ func (s *session) refillOne(from *StoredDelivery) {
 	b := s.backlog
 	ref := &from.Reference
 	b.from, b.fromTotal = ref.Place+1, ref.Total
-	if _, gone := b.gone[ref.Place]; gone || slices.Contains(b.failed, ref.Place) {
+	_, gone := b.gone[ref.Place]
+	_, failed := b.failed[ref.Place]
+	if gone || failed {
 		return
 	}
 	if from.Released {
@@ -398,6 +412,7 @@ func (s *session) openLocked() error {
 		b.from, b.fromTotal = first.Place, min(first.Total, last.Total)
 		b.spilled = int(b.next - b.from)
 		b.shared = b.spilled
+		b.expires = 1 // some may have
 		s.server.stats.spilled.Add(int64(b.spilled))
 	}
 	return nil

@@ -154,10 +154,7 @@ func (s *session) storeAgain() {
 	for id := range s.received {
 		tx.PutReceived(b.number, id)
 	}
-	for _, place := range b.failed {
-		tx.Dequeue(b.number, place)
-	}
-	b.failed = nil
+	s.removeFailed()
 	if !b.opened {
 		return
 	}
@@ -177,4 +174,29 @@ func (s *session) storeAgain() {
 		}
 	}
 	tx.DequeueBefore(b.number, oldest)
+}
+
+// removeFailed removes references whose fate is unknown, in a transaction of its
+// own, which a full store takes. s.mu is held.
+func (s *session) removeFailed() {
+	b := s.backlog
+	if len(b.failed) == 0 {
+		return
+	}
+	tx := s.server.options.Store.Begin()
+	places := slices.Collect(maps.Keys(b.failed))
+	for _, place := range places {
+		tx.Dequeue(b.number, place)
+	}
+	c := &commit{server: s.server, session: s, removed: places}
+	tx.Commit(StoreLazy, c.done)
+}
+
+// removed forgets what removeFailed has removed; else mend tries again.
+func (s *session) removed(places []uint64) {
+	s.mu.Lock()
+	defer s.unlock()
+	for _, place := range places {
+		delete(s.backlog.failed, place)
+	}
 }

@@ -275,8 +275,20 @@ func (rt *route) anyFull() bool {
 func (s *session) full() bool {
 	s.mu.Lock()
 	defer s.unlock()
+	if s.openLocked() != nil {
+		return false // the delivery will say why
+	}
 	limits := s.limits()
-	return s.queued()-s.queue.qos0 >= limits.messages || s.queuedBytes() >= limits.bytes
+	fits := func() bool { return s.queued()-s.queue.qos0 < limits.messages && s.queuedBytes() < limits.bytes }
+	if fits() {
+		return false
+	}
+	if s.backlog != nil {
+		s.expireKept(fits)
+	} else {
+		s.queue.dropExpired(s.server.clock.now(), s.discardLocked)
+	}
+	return !fits()
 }
 
 // refuse answers a PUBLISH that goes nowhere. A v5 publisher gets the Reason

@@ -38,9 +38,11 @@ func (r *registry) find(clientID string) *session {
 // attachment is what became of a CONNECT.
 type attachment struct {
 	session *session
-	present bool     // the session existed and goes on
-	ended   *session // the session that Clean Start discards, nil if none
-	old     *Client  // the connection that is replaced, nil if none
+	present bool         // the session existed and goes on
+	ended   *session     // the session that Clean Start discards, nil if none
+	old     *Client      // the connection that is replaced, nil if none
+	expiry  uint32       // of the session before, in seconds
+	will    *delayedWill // that the connection cancels, nil if none
 }
 
 // attach gives c the session of its ClientID: the stored one, unless Clean
@@ -64,6 +66,7 @@ func (r *registry) attach(s *Server, c *Client, cleanStart bool, expiry uint32) 
 			a.ended = existing
 		} else {
 			a.session, a.present = existing, true
+			a.expiry, a.will = existing.before()
 		}
 	}
 	if a.session == nil {

@@ -178,6 +178,23 @@ func (s *session) attach(c *Client, expiry uint32) (old *Client) {
 	return old
 }
 
+// before returns what a connection changes, for one that is refused in the end.
+func (s *session) before() (expiry uint32, will *delayedWill) {
+	s.mu.Lock()
+	defer s.unlock()
+	return s.expiry, s.will
+}
+
+// expireAs sets the Session Expiry Interval, in seconds, if c is still the
+// session's connection.
+func (s *session) expireAs(c *Client, expiry uint32) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.client == c {
+		s.expiry = expiry
+	}
+}
+
 // open lets messages flow to c after its CONNACK is queued.
 func (s *session) open(c *Client) {
 	s.mu.Lock()

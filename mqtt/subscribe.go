@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/linnetmq/linnet/packets"
@@ -220,7 +221,7 @@ func (in *inbound) makeSubscriptions(granted []*subscription) error {
 	if err == nil {
 		return nil
 	}
-	for i, sub := range granted {
+	for i, sub := range slices.Backward(granted) { // a filter may be there twice
 		if before[i] != nil {
 			s.subscribe(sess, before[i], nil)
 		} else {
