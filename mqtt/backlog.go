@@ -29,7 +29,8 @@ type backlog struct {
 	// gone are places whose delivery left before it was in the store.
 	gone map[uint64]struct{}
 	// failed are places of which nobody knows whether they are in the store.
-	failed map[uint64]struct{}
+	failed   map[uint64]struct{}
+	removing bool // a transaction under way removes them
 
 	window     queue   // the oldest deliveries, those before from
 	from       uint64  // the deliveries from this place on are in the store only
@@ -196,4 +197,11 @@ func (b *backlog) leave(place uint64) (now bool) {
 	}
 	b.gone[place] = struct{}{}
 	return false
+}
+
+// forgetFailed forgets places that the store surely has no more.
+func (b *backlog) forgetFailed(places []uint64) {
+	for _, place := range places {
+		delete(b.failed, place)
+	}
 }

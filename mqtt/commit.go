@@ -2,6 +2,8 @@ package mqtt
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -40,8 +42,8 @@ func (r *router) keep(s *session, d *delivery) {
 	st := r.begin()
 	st.refs = append(st.refs, s.backlog.take(d))
 	k := keptDelivery{session: s, place: d.seq}
-	if b := s.backlog; len(b.failed) > 0 { // their publishers may have sent them again
-		k.removes, b.failed = b.failed, nil
+	if b := s.backlog; len(b.failed) > 0 && !b.removing { // their publishers may have sent them again
+		k.removes, b.removing = slices.Collect(maps.Keys(b.failed)), true
 		for _, place := range k.removes {
 			st.tx.Dequeue(b.number, place)
 		}

@@ -204,9 +204,14 @@ func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	defer s.unlock()
 	b, place := s.backlog, k.place
 	gone := b.settle(place)
+	if len(k.removes) > 0 {
+		b.removing = false
+		if err == nil {
+			b.forgetFailed(k.removes)
+		}
+	}
 	switch {
 	case err != nil:
-		b.failed = append(b.failed, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)

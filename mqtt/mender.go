@@ -196,7 +196,5 @@ func (s *session) removeFailed() {
 func (s *session) removed(places []uint64) {
 	s.mu.Lock()
 	defer s.unlock()
-	for _, place := range places {
-		delete(s.backlog.failed, place)
-	}
+	s.backlog.forgetFailed(places)
 }
