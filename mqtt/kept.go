@@ -195,10 +195,13 @@ func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	gone := b.settle(place)
 	switch {
 	case err != nil:
-		b.failed = append(b.failed, k.removes...)
+		b.unremoved = append(b.unremoved, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)
+	}
+	if err == nil {
+		b.removed(k.removes)
 	}
 	next := b.window.peek()
 	return s.online.Load() != nil && (next != nil && next.waits || b.wantsMore())
@@ -211,6 +214,7 @@ func (s *session) lose(place uint64) {
 		b.failed = make(map[uint64]struct{})
 	}
 	b.failed[place] = struct{}{}
+	b.unremoved = append(b.unremoved, place)
 	if place >= b.from {
 		if b.spilled > 0 {
 			b.spilled--
