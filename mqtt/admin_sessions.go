@@ -31,6 +31,9 @@ type SessionInfo struct {
 	DisconnectedAt time.Time
 	// SessionExpiryInterval is in seconds; 4294967295 is never.
 	SessionExpiryInterval uint32
+	// Durability is what acknowledgements wait for that promise to keep something
+	// of it: "fsync", "os" or "none"; "memory" for a session that is not stored.
+	Durability string
 	// ExpiresAt is when the session without connection ends; zero: not by time.
 	ExpiresAt     time.Time
 	Subscriptions int
@@ -253,6 +256,7 @@ func (s *session) info() SessionInfo {
 	if c == nil && s.leftAt != 0 {
 		info.DisconnectedAt = clock.wall(s.leftAt)
 	}
+	info.Durability = s.durability()
 	if c == nil && s.endsAt != 0 {
 		info.ExpiresAt = clock.wall(s.endsAt)
 	}

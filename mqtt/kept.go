@@ -178,6 +178,17 @@ func (s *session) commitLocked() {
 	tx.Commit(s.level(), c.done)
 }
 
+// durability is the class of the session's changes, in a word. s.mu is held.
+func (s *session) durability() string {
+	switch {
+	case s.backlog == nil:
+		return "memory"
+	case s.client != nil:
+		return s.client.durability().String()
+	}
+	return s.server.options.Durability.String()
+}
+
 // level is how durable the session's own changes are. s.mu is held.
 func (s *session) level() StoreLevel {
 	if s.client != nil {

@@ -30,6 +30,8 @@ type clientView struct {
 	SessionExpiryInterval *uint32    `json:"session_expiry_interval" nullable:"true" doc:"Seconds; null: the session never expires."`
 	ExpiresAt             *time.Time `json:"expires_at,omitempty" doc:"When the session ends if the client does not come back."`
 
+	Durability string `json:"durability" enum:"fsync,os,none,memory" doc:"What acknowledgements wait for that promise to keep something of the session."`
+
 	Subscriptions      int   `json:"subscriptions"`
 	Queued             int   `json:"queued" doc:"Messages that wait."`
 	QueuedMaximum      int   `json:"queued_maximum"`
@@ -54,7 +56,8 @@ func viewClient(s *mqtt.SessionInfo) clientView {
 		ConnectedAt: instant(s.ConnectedAt), DisconnectedAt: instant(s.DisconnectedAt), ExpiresAt: instant(s.ExpiresAt),
 		Subscriptions: s.Subscriptions, Queued: s.Queued, QueuedMaximum: s.QueuedMaximum,
 		QueuedBytes: s.QueuedBytes, QueuedBytesMaximum: s.QueuedBytesMaximum,
-		Inflight: s.Inflight, InflightMaximum: s.InflightMaximum, InflightReceived: s.InflightReceived,
+		Durability: s.Durability,
+		Inflight:   s.Inflight, InflightMaximum: s.InflightMaximum, InflightReceived: s.InflightReceived,
 		PendingBytes: s.PendingBytes, Dropped: s.Dropped,
 		BytesReceived: s.BytesReceived, BytesSent: s.BytesSent,
 		MessagesReceived: s.MessagesReceived, MessagesSent: s.MessagesSent,

@@ -131,7 +131,7 @@ capabilities:
   server_keep_alive: 6s
   response_information: info
   server_reference: other
-  compatibilities: {obscure_not_authorized: true, passive_client_disconnect: true, always_return_response_info: true}
+  compatibilities: {obscure_not_authorized: true, passive_client_disconnect: true, always_return_response_info: true, restore_sys_info: true}
 limits:
   maximum_clients: 7
   maximum_subscriptions_per_client: 19
@@ -173,7 +173,7 @@ listeners: [{id: one, durability: none}, {id: two}]
 			SubIDAvailable: mqtt.Unavailable, SharedSubAvailable: mqtt.Unavailable, MinimumProtocolVersion: 4, MaximumClients: 7, MaximumSubscriptionsPerClient: 19,
 			MaximumClientWritesPending: 11 << 10, MaximumQueueMessages: 15, MaximumQueueBytes: 16 << 10, MaximumDurableQueueMessages: 17,
 			MaximumDurableQueueBytes: 18 << 10, QueuePolicy: mqtt.RejectPublish, QueueQoS0Messages: true,
-			Compatibilities: mqtt.Compatibilities{ObscureNotAuthorized: true, PassiveClientDisconnect: true, AlwaysReturnResponseInfo: true},
+			Compatibilities: mqtt.Compatibilities{ObscureNotAuthorized: true, PassiveClientDisconnect: true, AlwaysReturnResponseInfo: true, RestoreSysInfoOnRestart: true},
 		},
 	}
 	got := mqtt.New(options(cfg, nil)).Options()

@@ -86,3 +86,14 @@ func topicDurabilities(cfg *config.Store) (all []mqtt.TopicDurability) {
 	}
 	return all
 }
+
+// storeTrouble says why a store does not take what must be kept.
+func storeTrouble(s mqtt.Store) []string {
+	if s == nil {
+		return nil
+	}
+	if err := s.Err(); err != nil {
+		return []string{"the store has failed: " + err.Error()}
+	}
+	return nil
+}

@@ -63,6 +63,7 @@ func capabilities(cfg *config.Config) mqtt.Capabilities {
 			ObscureNotAuthorized:     c.Compatibilities.ObscureNotAuthorized,
 			PassiveClientDisconnect:  c.Compatibilities.PassiveClientDisconnect,
 			AlwaysReturnResponseInfo: c.Compatibilities.AlwaysReturnResponseInfo,
+			RestoreSysInfoOnRestart:  c.Compatibilities.RestoreSysInfo,
 		},
 	}
 	if c.MaximumQoS == 0 {

@@ -14,6 +14,7 @@ type reloader struct {
 	load     func() (*config.Config, error) // file, environment and flags, validated
 	appliers []applier
 	logs     *logs
+	metrics  *reloadMetrics
 
 	mu      sync.Mutex     // one reload at a time
 	current *config.Config // what counts now
@@ -29,7 +30,7 @@ type applier struct {
 
 func newReloader(cfg *config.Config, b *broker, l *logs, load func() (*config.Config, error)) *reloader {
 	return &reloader{
-		load: load, logs: l, current: cfg,
+		load: load, logs: l, metrics: newReloadMetrics(), current: cfg,
 		appliers: []applier{
 			{"log", l.prepare},
 			{"certificates", b.prepareCertificates},
@@ -48,6 +49,7 @@ func (r *reloader) Reload() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changed, waiting, err := r.reloadLocked()
+	r.metrics.count(err)
 	if err != nil {
 		r.logs.Error("configuration not reloaded, everything stays as it was", "err", err)
 		return err

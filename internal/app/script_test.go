@@ -2,9 +2,13 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,6 +40,7 @@ func TestMain(m *testing.M) {
 //	exits code program args...          run and compare the exit code
 //	eventually program args...          run again and again until it succeeds
 //	urls name                           set MQTT, WS, ... and PORT from a broker's line "ready"
+//	api METHOD path                     ask the API of the broker in linnet-data; prints status and body
 //	freeport VAR                        set a variable to a port nobody uses
 //	fillstore dir engine [keep]         write a store with 1000 retained and 2000 queued messages
 //	damage glob offset                  flip a bit of the files that match
@@ -52,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start": start, "await": await, "finish": finish, "signal": sendSignal, "exits": exits,
 			"urls": urls, "freeport": freePort, "certificates": certificates, "eventually": eventually,
-			"fillstore": fillStore, "damage": damage,
+			"fillstore": fillStore, "damage": damage, "api": callAPI,
 		},
 	})
 }
@@ -277,6 +282,21 @@ func urls(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("%s has not said ready", args[0])
+}
+
+func callAPI(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: api METHOD path")
+	}
+	r, err := http.NewRequestWithContext(context.Background(), args[0], strings.TrimSpace(ts.ReadFile("linnet-data/admin-url"))+args[1], http.NoBody)
+	ts.Check(err)
+	r.SetBasicAuth("admin", strings.TrimSpace(ts.ReadFile("linnet-data/admin-secret")))
+	resp, err := (&http.Client{Timeout: patience}).Do(r)
+	ts.Check(err)
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(errors.Join(err, resp.Body.Close()))
+	_, err = fmt.Fprintf(ts.Stdout(), "%d\n%s\n", resp.StatusCode, text)
+	ts.Check(err)
 }
 
 func freePort(ts *testscript.TestScript, neg bool, args []string) {

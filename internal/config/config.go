@@ -155,6 +155,7 @@ type Compatibilities struct {
 	ObscureNotAuthorized     bool
 	PassiveClientDisconnect  bool
 	AlwaysReturnResponseInfo bool
+	RestoreSysInfo           bool
 }
 
 // Limits protect the broker. Of numbers 0 is no limit where not said otherwise.

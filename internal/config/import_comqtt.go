@@ -73,7 +73,7 @@ func (im *Imported) comqttAccess(q *comqttFile) {
 		im.miss("auth: users and rules from Redis, MySQL, PostgreSQL and HTTP are not offered yet in this version. Until they are, this file admits clients of this machine, without a password, and nobody else.")
 	}
 	if q.blacklist != "" {
-		im.miss("auth.blacklist-path: there are no ban lists yet in this version.")
+		im.miss("auth.blacklist-path: the file is not read. Bans are in data_dir and are made while the broker runs: linnet bans add --client ID.")
 	}
 }
 
@@ -124,7 +124,9 @@ func (im *Imported) comqttCapabilities(o *comqttOptions) {
 	}
 	c.MinimumProtocolVersion = map[int64]string{4: "3.1.1", 5: "5.0"}[o.minimumVersion]
 	c.MinimumProtocolVersion = cmp.Or(c.MinimumProtocolVersion, "3.1")
-	c.Compatibilities = Compatibilities{ObscureNotAuthorized: o.obscure, PassiveClientDisconnect: o.passive, AlwaysReturnResponseInfo: o.alwaysReturn}
+	c.Compatibilities = Compatibilities{
+		ObscureNotAuthorized: o.obscure, PassiveClientDisconnect: o.passive, AlwaysReturnResponseInfo: o.alwaysReturn, RestoreSysInfo: o.sysInfos,
+	}
 }
 
 func (im *Imported) comqttLog(from *comqttLog, given func(string) bool) {
@@ -174,7 +176,6 @@ func (im *Imported) comqttMisses(q *comqttFile, given func(string) bool) {
 		{given("cluster"), "cluster: there is no cluster yet in this version."},
 		{given("mqtt.options.client-write-buffer-size") || given("mqtt.options.client-read-buffer-size"), "mqtt.options.client-write-buffer-size, client-read-buffer-size: buffers are not a client's own but borrowed while there is something to read or write; limits.read_buffer_size and write_buffer_size have their sizes."},
 		{given("mqtt.options.capabilities.maximum-client-writes-pending"), "mqtt.options.capabilities.maximum-client-writes-pending: comqtt counts messages and drops those beyond it, also of QoS 1 and 2. Here limits.maximum_client_writes_pending counts bytes, and QoS 1 and 2 wait in the queue."},
-		{o.sysInfos, "mqtt.options.capabilities.compatibilities.restore-sys-info-restart: the totals of $SYS begin anew."},
 		{o.inline, "mqtt.options.inline-client: publishing from Go is always possible."},
 	} {
 		if m.when {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"net"
 	"time"
 )
 
@@ -60,11 +61,37 @@ func (im *Imported) gmqtt(text []byte) error {
 		c.Log.Level = "debug"
 		im.note("log.level", "gmqtt's logging shows packets; debug shows what clients do, not every packet.")
 	}
-	if g.http.addr != "" {
-		im.miss("http_server: %s. The REST API is not offered yet in this version.", g.http.addr)
-	}
 	im.gmqttListeners(&g)
+	im.gmqttAPI(&g)
 	return nil
+}
+
+// gmqttAPI makes the management API of http_server. It has no port in common
+// with a listener.
+func (im *Imported) gmqttAPI(g *gmqttFile) {
+	if g.http.addr == "" {
+		return
+	}
+	for i := range g.listeners {
+		if l := &g.listeners[i]; l.addr == g.http.addr {
+			im.miss("http_server.addr: %s, which is the %s listener's, too. The management API has a port of its own, admin.address, by default %s.", g.http.addr, l.protocol, DefaultAdmin)
+			im.gmqttUsers(g)
+			return
+		}
+	}
+	if _, _, err := net.SplitHostPort(g.http.addr); err != nil {
+		im.miss("http_server.addr: %s is no address like :9090; admin.address keeps its default.", g.http.addr)
+		return
+	}
+	im.Config.Admin.Address = g.http.addr
+	im.note("admin.address", "It has gmqtt's routes, and speaks HTTP without encryption. Linnet's default is %s, for programs of this machine only.", DefaultAdmin)
+	im.gmqttUsers(g)
+}
+
+func (im *Imported) gmqttUsers(g *gmqttFile) {
+	if g.http.users.given {
+		im.miss("http_server.user: the management API has the user admin, whose secret the first start writes into data_dir, and API keys.")
+	}
 }
 
 func (im *Imported) gmqttLimits(g *gmqttFile) {

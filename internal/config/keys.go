@@ -52,8 +52,8 @@ func (a *Access) keys() keys {
 		{
 			"anonymous", reload, choice(&a.Anonymous, "", Everybody, Loopback, Nobody),
 			"Who is admitted without credentials: everybody, from everywhere; loopback, clients of this machine only; or nobody. " +
-				"Not given: loopback as long as there is neither password_file nor ledger_file, else nobody. Without these files a user " +
-				"name is no credential. A listener may have its own rule. It counts for clients that connect after a change.",
+				"Not given: loopback as long as there is neither password_file nor ledger_file nor an identity by certificate, else nobody. Without " +
+				"these a user name is no credential. A listener may have its own rule. It counts for clients that connect after a change.",
 		},
 		{"password_file", restart, file(&a.PasswordFile, ""), "File of users and the hashes of their passwords, Linnet's or Mosquitto's. Whoever gives a user name must give its password. " + followed},
 		{"acl_file", restart, file(&a.ACLFile, ""), "File of access rules with five columns, as hmq has it. What no rule allows is refused. " + followed},
@@ -115,6 +115,7 @@ func (c *Compatibilities) keys() keys {
 	return keys{
 		{"obscure_not_authorized", restart, boolean(&c.ObscureNotAuthorized, false), "Refused SUBSCRIBEs are answered with 0x80 instead of 0x87."},
 		{"passive_client_disconnect", restart, boolean(&c.PassiveClientDisconnect, false), "After the server's DISCONNECT it is left to the client, for two seconds, to close the connection."},
+		{"restore_sys_info", restart, boolean(&c.RestoreSysInfo, false), "The totals of $SYS continue after a restart; else they begin anew."},
 		{"always_return_response_info", restart, boolean(&c.AlwaysReturnResponseInfo, false), "Response Information goes to clients that did not ask for it."},
 	}
 }

@@ -174,3 +174,20 @@ func TestQuotes(t *testing.T) {
 		}
 	}
 }
+
+func TestValuesHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("f", []byte("store: {engine: redis, redis_url: 'redis://u:geheim@h:1'}\nlimits: {maximum_clients: 7}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := c.Values()
+	if values["limits.maximum_clients"] != "7" || values["listeners[0].protocol"] != TCP {
+		t.Errorf("%v", values)
+	}
+	for path, value := range values {
+		if strings.Contains(value, "geheim") {
+			t.Errorf("%s: %s", path, value)
+		}
+	}
+}
