@@ -29,8 +29,8 @@ type backlog struct {
 	// gone are places whose delivery left before it was in the store.
 	gone map[uint64]struct{}
 	// failed are places of which nobody knows whether they are in the store.
-	failed   map[uint64]struct{}
-	removing bool // a transaction under way removes them
+	failed    map[uint64]struct{}
+	unremoved []uint64 // those of them whose removal is not under way
 
 	window     queue   // the oldest deliveries, those before from
 	from       uint64  // the deliveries from this place on are in the store only
@@ -199,8 +199,8 @@ func (b *backlog) leave(place uint64) (now bool) {
 	return false
 }
 
-// forgetFailed forgets places that the store surely has no more.
-func (b *backlog) forgetFailed(places []uint64) {
+// removed notes that the store has none of the failed places any more.
+func (b *backlog) removed(places []uint64) {
 	for _, place := range places {
 		delete(b.failed, place)
 	}

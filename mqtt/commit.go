@@ -2,8 +2,6 @@ package mqtt
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 )
 
@@ -42,8 +40,8 @@ func (r *router) keep(s *session, d *delivery) {
 	st := r.begin()
 	st.refs = append(st.refs, s.backlog.take(d))
 	k := keptDelivery{session: s, place: d.seq}
-	if b := s.backlog; len(b.failed) > 0 && !b.removing { // their publishers may have sent them again
-		k.removes, b.removing = slices.Collect(maps.Keys(b.failed)), true
+	if b := s.backlog; len(b.unremoved) > 0 { // their publishers may have sent them again
+		k.removes, b.unremoved = b.unremoved, nil
 		for _, place := range k.removes {
 			st.tx.Dequeue(b.number, place)
 		}
@@ -226,8 +224,8 @@ func (s *Server) complete(list []*commit) {
 		if c.moved.session != nil && errors.Is(c.err, ErrStoreFull) {
 			c.moved.session.takeBack(c.moved.place)
 		}
-		if len(c.removed) > 0 && c.err == nil {
-			c.session.removed(c.removed)
+		if len(c.removed) > 0 {
+			c.session.removed(c.removed, c.err)
 		}
 		if c.session != nil {
 			c.session.release(c.client, c.released, c.err)

@@ -92,7 +92,7 @@ func TestFlowsThatDoNotWait(t *testing.T) {
 			case *packets.Pubrel:
 				got[pk.PacketID == one.PacketID] = true
 			case *packets.Publish:
-				got[!(pk.PacketID == two.PacketID && pk.Dup)] = true
+				got[pk.PacketID != two.PacketID || !pk.Dup] = true
 			}
 		}
 		if !got[true] || !got[false] {

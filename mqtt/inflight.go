@@ -44,6 +44,7 @@ type window struct {
 const (
 	firstSlots  = 4
 	allSlots    = 1 << 16
+	stuckSlots  = 1 << 10 // as many at least for identifiers around one that is stuck
 	identifiers = 1<<16 - 1 // packet identifiers there are
 )
 
@@ -88,7 +89,7 @@ func (w *window) hasFree(id uint16) bool {
 		w.grow()
 	}
 	for w.slot(id).state != unused {
-		if len(w.slots) >= allSlots || len(w.slots) > 8*w.used {
+		if len(w.slots) >= max(stuckSlots, min(8*w.used, allSlots)) {
 			return false
 		}
 		w.grow()

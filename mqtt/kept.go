@@ -204,17 +204,15 @@ func (s *session) settle(k *keptDelivery, err error) (pump bool) {
 	defer s.unlock()
 	b, place := s.backlog, k.place
 	gone := b.settle(place)
-	if len(k.removes) > 0 {
-		b.removing = false
-		if err == nil {
-			b.forgetFailed(k.removes)
-		}
-	}
 	switch {
 	case err != nil:
+		b.unremoved = append(b.unremoved, k.removes...)
 		s.lose(place)
 	case gone || s.ended:
 		s.changing().Dequeue(b.number, place)
+	}
+	if err == nil {
+		b.removed(k.removes)
 	}
 	next := b.window.peek()
 	return s.online.Load() != nil && (next != nil && next.waits || b.wantsMore())
@@ -227,6 +225,7 @@ func (s *session) lose(place uint64) {
 		b.failed = make(map[uint64]struct{})
 	}
 	b.failed[place] = struct{}{}
+	b.unremoved = append(b.unremoved, place)
 	if place >= b.from {
 		if b.spilled > 0 {
 			b.spilled--

@@ -188,13 +188,18 @@ func (s *session) removeFailed() {
 	for _, place := range places {
 		tx.Dequeue(b.number, place)
 	}
+	b.unremoved = nil
 	c := &commit{server: s.server, session: s, removed: places}
 	tx.Commit(StoreLazy, c.done)
 }
 
-// removed forgets what removeFailed has removed; else mend tries again.
-func (s *session) removed(places []uint64) {
+// removed notes what removeFailed has removed; with an error it is tried again.
+func (s *session) removed(places []uint64, err error) {
 	s.mu.Lock()
 	defer s.unlock()
-	s.backlog.forgetFailed(places)
+	if err != nil {
+		s.backlog.unremoved = append(s.backlog.unremoved, places...)
+		return
+	}
+	s.backlog.removed(places)
 }

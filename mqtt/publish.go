@@ -116,7 +116,7 @@ func (in *inbound) receive(p *packets.Publish) (again bool, err error) {
 		return false, protocolErrorf(packets.ErrReceiveMaximumExceeded, "more than %d unfinished QoS 2 messages", in.server.options.Capabilities.ReceiveMaximum)
 	}
 	if again && sess.backlog != nil { // its first PUBREC may still wait for the store
-		in.begin()
+		in.begin().tx.PutReceived(sess.backlog.number, p.PacketID)
 		in.deferAck(packets.TypePubrec, p.PacketID, packets.CodeSuccess)
 		in.commit(in.client.durability().level(), in.acks, 1)
 	} else if again {
