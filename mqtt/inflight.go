@@ -44,7 +44,7 @@ type window struct {
 const (
 	firstSlots  = 4
 	allSlots    = 1 << 16
-	stuckSlots  = 1 << 10 // as many at least for identifiers around one that is stuck
+	stuckSlots  = 1 << 10   // as many at least for identifiers around one that is stuck
 	identifiers = 1<<16 - 1 // packet identifiers there are
 )
 
