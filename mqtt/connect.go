@@ -278,7 +278,7 @@ func (s *Server) connack(c *Client, pk *packets.Connect, authData []byte) *packe
 		p.ResponseInformation = info // [MQTT-3.1.2-28]
 	}
 	if s.options.AnnounceDurability && s.options.Store != nil && c.sessionExpiry > 0 {
-		p.User = append(p.User, packets.UserProperty{Key: "durability", Value: c.durability().String()})
+		p.User = append(p.User, packets.UserProperty{Key: "durability", Value: s.weakened(c.durability()).String()})
 	}
 	if c.authMethod != "" {
 		p.AuthenticationMethod, p.AuthenticationData = c.authMethod, authData

@@ -69,6 +69,16 @@ func (c *Client) durability() Durability {
 	return c.server.options.Durability
 }
 
+// weakened is d, or DurabilityOS where the store itself promises no more: it may
+// be in a server that does not sync what it is given.
+func (s *Server) weakened(d Durability) Durability {
+	store, says := s.options.Store.(interface{ Synced() bool })
+	if d == DurabilityFsync && says && !store.Synced() {
+		return DurabilityOS
+	}
+	return d
+}
+
 // durabilityOf is what holds for a message from a client: the first rule that
 // matches the topic, or the client's.
 func (s *Server) durabilityOf(c *Client, topic string) Durability {

@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/linnetmq/linnet/hooks/storage"
 	"github.com/linnetmq/linnet/hooks/storage/kv"
+	"github.com/linnetmq/linnet/hooks/storage/memory"
 	"github.com/linnetmq/linnet/mqtt"
 	"github.com/linnetmq/linnet/mqtttest"
 	"github.com/linnetmq/linnet/packets"
@@ -456,6 +458,15 @@ func TestDurabilityInConnack(t *testing.T) {
 		c = mqtttest.Dial(t, s, passing(packets.V5, "passing"))
 		if user := c.Connack.Properties.User; len(user) != 0 {
 			t.Errorf("user properties of a session in memory: %v", user)
+		}
+		// This engine survives no crash of a machine, so it is not said to.
+		forgetful, err := storage.New(func() (kv.KV, error) { return memory.New(), nil }, storage.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = mqtttest.NewServerWith(t, &mqtt.Options{AnnounceDurability: true, Store: forgetful})
+		if user := dial(t, s, packets.V5, "c").Connack.Properties.User; len(user) != 1 || user[0].Value != "os" {
+			t.Errorf("user properties with a store that does not sync: %v", user)
 		}
 	})
 }

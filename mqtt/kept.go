@@ -184,9 +184,9 @@ func (s *session) durability() string {
 	case s.backlog == nil:
 		return "memory"
 	case s.client != nil:
-		return s.client.durability().String()
+		return s.server.weakened(s.client.durability()).String()
 	}
-	return s.server.options.Durability.String()
+	return s.server.weakened(s.server.options.Durability).String()
 }
 
 // level is how durable the session's own changes are. s.mu is held.

@@ -130,6 +130,10 @@ func (s *Store) Err() error {
 // Pending does as mqtt.Store says.
 func (s *Store) Pending() int64 { return s.committer.Pending() }
 
+// Synced tells whether what is committed as synced survives a crash of the
+// machine that the engine stores on.
+func (s *Store) Synced() bool { return s.Durability() == kv.Disk }
+
 // Durability returns what mqtt.StoreSynced really means with this engine now:
 // kv.Volatile for one that keeps nothing on a disk.
 func (s *Store) Durability() kv.Durability {
