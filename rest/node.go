@@ -76,6 +76,7 @@ func (h *Handler) nodeOperations(a huma.API) {
 		summary: "Read the configuration again", errors: []int{http.StatusBadRequest, http.StatusNotImplemented},
 	}, h.reload)
 	h.levelOperations(a)
+	h.backupOperations(a)
 }
 
 func (h *Handler) levelOperations(a huma.API) {

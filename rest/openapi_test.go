@@ -47,6 +47,7 @@ var validCalls = map[string]call{
 	"getHealth":         {path: "/health"},
 	"getConfig":         {path: "/config"},
 	"reload":            {path: "/reload", status: 204},
+	"backup":            {path: "/backup", body: `{"name":"monday.1"}`},
 	"getLogLevel":       {path: "/log-level"},
 	"setLogLevel":       {path: "/log-level", body: `{"level":"debug"}`},
 	"listKeys":          {path: "/keys"},
@@ -79,6 +80,9 @@ func operations(h *Handler) map[string]*huma.Operation {
 func populated(t *testing.T) *testAPI {
 	a := newTestAPI(t, func(o *Options) {
 		o.Reload = func(context.Context) error { return nil }
+		o.Backup = func(_ context.Context, name string) (Backup, error) {
+			return Backup{Directory: "/data/backups/" + name, Records: 7}, nil
+		}
 		o.Explain = func(context.Context, AccessQuestion) (AccessAnswer, error) {
 			return AccessAnswer{Decision: "allow", Rule: "acl:1", Steps: []AccessStep{{Rule: "acl:1", Decision: "allow"}}}, nil
 		}

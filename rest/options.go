@@ -44,6 +44,10 @@ type Options struct {
 	Reload func(ctx context.Context) error
 	// LogLevel is what the log level of the process is set by; nil: it cannot be.
 	LogLevel *slog.LevelVar
+	// Backup copies the store under a name that was not used yet; nil if there is
+	// nothing to copy.
+	Backup func(ctx context.Context, name string) (Backup, error)
+
 	// NotReady returns why the server should get no clients now; nil or an empty
 	// list: it should.
 	NotReady func() []string

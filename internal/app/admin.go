@@ -70,6 +70,7 @@ func startAdmin(cfg *config.Config, b *broker, log *logs, r *reloader) (*admin, 
 		Audit: slog.New(slog.NewJSONHandler(a.audit, nil)), LogLevel: &log.level,
 		Reload:   func(context.Context) error { return r.Reload() },
 		NotReady: func() []string { return storeTrouble(srv.Options().Store) },
+		Backup:   backup(cfg, srv.Options().Store),
 		Config:   func() any { return r.config().Values() },
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func apiCommands(std streams) []*cobra.Command {
 	return []*cobra.Command{
 		newClients(std), newSessions(std), newSubscriptions(std), newTopics(std), newRetained(std),
-		newKeys(std), newBans(std), newStats(std), newWhy(std), newTrace(std), newTop(std),
+		newKeys(std), newBans(std), newBackup(std), newStats(std), newWhy(std), newTrace(std), newTop(std),
 	}
 }
 
