@@ -55,7 +55,8 @@ func opener(cfg *config.Store, dir string, log *slog.Logger) (open func() (kv.KV
 		return nil, "", fmt.Errorf("the store in %s is of %s, not of %s: set store.engine to %s, or move the directory away to begin anew", dir, there.name, cfg.Engine, there.name)
 	}
 	if cfg.Engine == config.Pebble { // it tells what it does
-		return func() (kv.KV, error) { return engineOf(pebble.Open(pebble.Options{Dir: dir, Logger: log})) }, dir, nil
+		o := pebble.Options{Dir: dir, Logger: log, MaximumBytes: uint64(cfg.Maximum)}
+		return func() (kv.KV, error) { return engineOf(pebble.Open(o)) }, dir, nil
 	}
 	return func() (kv.KV, error) { return engines[cfg.Engine].open(dir) }, dir, nil
 }

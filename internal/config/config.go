@@ -233,6 +233,7 @@ type Store struct {
 	Engine     string
 	Durability string
 	Announce   bool
+	Maximum    int64 // bytes, 0: no bound
 	Topics     []TopicDurability
 	RedisURL   Secret
 	RedisName  string // prefix of the keys

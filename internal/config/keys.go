@@ -222,6 +222,10 @@ func (s *Store) keys() keys {
 		},
 		{"announce_durability", restart, boolean(&s.Announce, false), "Whether MQTT 5.0 clients are told what holds for them, in the user property durability of CONNACK."},
 		{
+			"maximum_bytes", restart, or(size(&s.Maximum, 0, 64<<20, math.MaxInt64), &s.Maximum, "none").defaulting("none"),
+			"Of engine pebble: how large its files may be. Beyond that what needs space is refused as if the disk were full: 0x97 for MQTT 5.0, the end of the connection for 3.x.",
+		},
+		{
 			"topics", restart, listOf("rule", &s.Topics, (*TopicDurability).keys, func() []TopicDurability { return nil }),
 			"Other durabilities for messages of some topics. The first rule that matches counts, also against a listener's.",
 		},

@@ -25,6 +25,11 @@ type Options struct {
 	// quarter of it. 64 MiB; negative for none.
 	Reserve int64
 
+	// MaximumBytes bounds the store's files: beyond it batches that store anything
+	// are refused with kv.ErrNoSpace. Space comes back some time after something
+	// was removed. 0 for no bound.
+	MaximumBytes uint64
+
 	Logger *slog.Logger // nil: none
 	FS     vfs.FS       // nil: the operating system's; tests crash and fail others
 }

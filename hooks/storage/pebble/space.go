@@ -17,21 +17,29 @@ const (
 // space keeps the reserve. Store.mu guards it.
 type space struct {
 	reserve uint64
+	maximum uint64 // of used, 0: no bound
+	used    uint64 // bytes of the store when last asked
 	free    uint64 // when last asked
 	asked   time.Time
 	since   int // bytes applied since
 }
 
-func (p *space) init(o Options) { p.reserve = uint64(max(o.Reserve, 0)) }
+func (p *space) init(o Options) { p.reserve, p.maximum = uint64(max(o.Reserve, 0)), o.MaximumBytes }
 
 // refuse returns kv.ErrNoSpace if b must not be written now. What only removes
 // may use three quarters of the reserve, for nothing else makes room.
 func (p *space) refuse(s *Store, b *kv.Batch) error {
-	if p.reserve == 0 {
+	if p.reserve == 0 && p.maximum == 0 {
 		return nil
 	}
-	if err := p.ask(s, b.Size()); err != nil || p.reserve == 0 {
+	if err := p.ask(s, b.Size()); err != nil {
 		return err
+	}
+	if p.maximum > 0 && p.used+uint64(p.since) > p.maximum && b.Grows() {
+		return fmt.Errorf("store %s: %d bytes, the maximum is %d: %w", s.opts.Dir, p.used, p.maximum, kv.ErrNoSpace)
+	}
+	if p.reserve == 0 {
+		return nil
 	}
 	floor := p.reserve
 	if !b.Grows() {
@@ -48,6 +56,13 @@ func (p *space) ask(s *Store, size int) error {
 	p.since += size
 	now := time.Now()
 	if p.since < spaceBytes && now.Sub(p.asked) < spaceTime && p.free > 2*p.reserve {
+		return nil
+	}
+	if p.maximum > 0 {
+		p.used = s.db.Metrics().DiskSpaceUsage()
+	}
+	if p.reserve == 0 {
+		p.free, p.asked, p.since = 1, now, 0
 		return nil
 	}
 	free, err := s.FreeSpace()
