@@ -173,7 +173,7 @@ type pace struct {
 
 // burstTime is how long a session sends before it pauses. The runtime rounds
 // short pauses up to a millisecond.
-const burstTime = 200 * time.Microsecond
+const burstTime = 100 * time.Microsecond
 
 // streams tells whether retained messages are to be sent now. s.mu is held.
 func (s *session) streams() bool { return len(s.cursors) > 0 && !s.pace.pausing }
