@@ -39,7 +39,7 @@ func backup(cfg *config.Config, store mqtt.Store) func(context.Context, string) 
 		if dir, err = filepath.Abs(dir); err != nil {
 			return rest.Backup{}, err
 		}
-		return rest.Backup{Directory: dir, Records: records(&m.Inventory), Damaged: int64(m.Inventory.Damaged)}, nil
+		return rest.Backup{Directory: dir, Records: records(&m.Inventory), Damaged: m.Inventory.Damaged}, nil
 	}
 }
 
