@@ -105,6 +105,7 @@ type blocks struct {
 	at     func(i int) keys
 	fresh  func() keys // those of a new one that is not in the list
 	def    func()      // fills in the default list
+	some   bool        // which is not empty
 	take   func(from *blocks)
 	list   any // the pointer to the list
 }
@@ -135,6 +136,7 @@ func listOf[T any](one string, p *[]T, keysOf func(*T) keys, def func() []T) *bl
 		at:    func(i int) keys { return keysOf(&(*p)[i]) },
 		fresh: func() keys { return keysOf(fresh()) },
 		def:   func() { *p = def() },
+		some:  len(def()) > 0,
 		list:  p,
 		take: func(from *blocks) {
 			if list, ok := from.list.(*[]T); ok {

@@ -261,6 +261,7 @@ func TestLoad(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(DefaultFile()))
 	f.Add([]byte("listeners: [{protocol: tls, tls: &a {cert_file: c}}, {tls: *a}]"))
+	f.Add([]byte("listeners: []"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("? {a: b}\n: - c\n"))
 	f.Add([]byte("log:\n  level: !!binary aGk=\n"))

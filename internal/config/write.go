@@ -144,6 +144,10 @@ func (w *writer) blocks(indent int, path, name string, b *blocks) {
 		w.line(indent, "#"+name+": []")
 		return
 	}
+	if !w.comments && b.length() == 0 {
+		w.line(indent, name+": []")
+		return
+	}
 	off := ""
 	if b.length() == 0 {
 		off = "#"
@@ -211,7 +215,7 @@ func (w *writer) wanted(path string, v value) bool {
 		}
 		return false
 	case *blocks:
-		return v.length() > 0
+		return v.length() > 0 || v.some
 	}
 	return text(v) != w.defaults[path]
 }
