@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -78,6 +79,9 @@ func (p *parker) wait() {
 		p.mu.Unlock()
 		if c != nil {
 			c.wake()
+			// The runtime starts the newest goroutine first, so who was heard first
+			// would be served last without this.
+			runtime.Gosched()
 		}
 	})
 }
